@@ -1,0 +1,47 @@
+// What the machine and this libtorch offer: devices, threads, denormals, versions.
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <torch/version.h>
+
+#include "guard.h"
+
+namespace invdiff {
+namespace {
+
+napi_value cudaDeviceCount(const Call& call) {
+  return fromInt(call.env, at::hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0);
+}
+
+napi_value getNumThreads(const Call& call) { return fromInt(call.env, at::get_num_threads()); }
+
+napi_value setNumThreads(const Call& call) {
+  int64_t threads = toInt(call.env, call[0]);
+  if (threads < 1 || threads > 4096) fail("the number of threads must be 1 to 4096, got " + std::to_string(threads));
+  at::set_num_threads(static_cast<int>(threads));
+  return undefined(call.env);
+}
+
+napi_value setFlushDenormal(const Call& call) {
+  return fromBool(call.env, at::globalContext().setFlushDenormal(toBool(call.env, call[0])));
+}
+
+napi_value version(const Call& call) { return fromString(call.env, TORCH_VERSION); }
+
+napi_value showConfig(const Call& call) {
+  return fromString(call.env, at::show_config() + "\n" + at::get_parallel_info());
+}
+
+} // namespace
+
+void initMemory(napi_env env, napi_value exports) {
+  define<cudaDeviceCount>(env, exports, "cudaDeviceCount");
+  define<getNumThreads>(env, exports, "getNumThreads");
+  define<setNumThreads>(env, exports, "setNumThreads");
+  define<setFlushDenormal>(env, exports, "setFlushDenormal");
+  define<version>(env, exports, "version");
+  define<showConfig>(env, exports, "showConfig");
+}
+
+} // namespace invdiff
