@@ -213,6 +213,8 @@ const op = operatorTable([
   "_foreach_abs",
   "_foreach_max",
   "_amp_foreach_non_finite_check_and_unscale_",
+  "addcdiv_",
+  "clamp_min_",
 ]);
 
 /** The operators whose first argument is the tensor itself. */
@@ -1001,16 +1003,6 @@ export abstract class TensorOps {
     );
   }
 
-  /** `linalg_eigh(Tensor self, str UPLO="L") -> (Tensor eigenvalues, Tensor eigenvectors)` */
-  linalgEigh(UPLO?: string | null): [Tensor, Tensor] {
-    return wrapTuple(call(op(148), this.handle, UPLO)) as [Tensor, Tensor];
-  }
-
-  /** `linalg_eigvalsh(Tensor self, str UPLO="L") -> Tensor` */
-  linalgEigvalsh(UPLO?: string | null): Tensor {
-    return wrap(call(op(149), this.handle, UPLO));
-  }
-
   /** `zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
   zerosLike(options?: {
     dtype?: DType;
@@ -1080,6 +1072,18 @@ export abstract class TensorOps {
   bernoulli(options?: { generator?: Generator }): Tensor {
     return wrap(call(op(170), this.handle, options?.generator?.handle));
   }
+
+  /** `addcdiv_(Tensor(a!) self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor(a!)` */
+  addcdiv_(tensor1: Tensor, tensor2: Tensor, options?: { value?: number }): this {
+    call(op(206), this.handle, raw(tensor1), raw(tensor2), options?.value);
+    return this;
+  }
+
+  /** `clamp_min_(Tensor(a!) self, Scalar min) -> Tensor(a!)` */
+  clampMin_(min: number): this {
+    call(op(207), this.handle, min);
+    return this;
+  }
 }
 
 /** `where.self(Tensor condition, Tensor self, Tensor other) -> Tensor` */
@@ -1099,6 +1103,16 @@ export function einsum(
   options?: { path?: readonly number[] },
 ): Tensor {
   return wrap(call(op(147), equation, rawList(tensors), options?.path));
+}
+
+/** `linalg_eigh(Tensor self, str UPLO="L") -> (Tensor eigenvalues, Tensor eigenvectors)` */
+export function linalgEigh(self: TensorLike, UPLO?: string | null): [Tensor, Tensor] {
+  return wrapTuple(call(op(148), raw(self), UPLO)) as [Tensor, Tensor];
+}
+
+/** `linalg_eigvalsh(Tensor self, str UPLO="L") -> Tensor` */
+export function linalgEigvalsh(self: TensorLike, UPLO?: string | null): Tensor {
+  return wrap(call(op(149), raw(self), UPLO));
 }
 
 /** `linalg_svd(Tensor A, bool full_matrices=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh)` */

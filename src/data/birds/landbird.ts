@@ -1,0 +1,64 @@
+/** A perching songbird facing right: round body, big head without a neck, pointed beak, cocked tail, thin legs; feet at y = 0. */
+import type { Random } from "../random.ts";
+import { colour, d, ellipse, element, line, path, type Hsl } from "./svg.ts";
+
+interface Plumage {
+  readonly body: Hsl;
+  readonly belly: Hsl;
+}
+
+const plumages: readonly Plumage[] = [
+  { body: [26, 40, 40], belly: [18, 82, 56] },
+  { body: [28, 34, 44], belly: [38, 45, 82] },
+  { body: [212, 52, 50], belly: [40, 60, 84] },
+  { body: [4, 66, 46], belly: [14, 70, 62] },
+  { body: [215, 15, 40], belly: [46, 82, 62] },
+  { body: [40, 18, 86], belly: [40, 20, 95] },
+];
+
+/** The bird about 38 wide and 28 high. */
+export function landbird(random: Random): string {
+  const kind = random.choice(plumages);
+  const tint = (base: Hsl): Hsl => [
+    base[0] + random.uniform(-6, 6),
+    base[1] + random.uniform(-5, 5),
+    base[2] + random.uniform(-5, 4),
+  ];
+  const body = tint(kind.body);
+  const belly = tint(kind.belly);
+  const leg = colour([28, 45, 30]);
+  const cock = random.uniform(-10, -2);
+  const hx = random.uniform(6.5, 8.5);
+  const hy = random.uniform(-22, -20.5);
+  const nod = random.uniform(-1.5, 1.5);
+  let svg = "";
+  for (const x of [-1.5, 3])
+    svg += line(d`M ${x} -6 L ${x + 0.6} -0.8 M ${x - 1.5} -0.4 H ${x + 3.2}`, leg, 1.5);
+  svg += path(d`M -7 -15 L ${-21} ${-16 + cock} L ${-19.5} ${-10.5 + cock * 0.9} L -7 -7 Z`, {
+    fill: colour(body, -9),
+    stroke: colour(body, -9),
+    "stroke-width": 1.6,
+    "stroke-linejoin": "round",
+  });
+  svg += element(
+    "g",
+    { transform: d`rotate(${random.uniform(-22, -12)} 0 -12)` },
+    ellipse(0, -12, 12.2, 9.6, { fill: colour(body) }) +
+      ellipse(3.4, -9.4, 8.2, 6.6, { fill: colour(belly) }),
+  );
+  svg +=
+    path(d`M ${hx + 4} ${hy - 2.4 + nod * 0.3} L ${hx + 12} ${hy + 1 + nod} L ${hx + 4} ${hy + 3} Z`, {
+      fill: colour([40, 75, random.uniform(38, 50)]),
+      stroke: colour([36, 70, 36]),
+      "stroke-width": 0.6,
+      "stroke-linejoin": "round",
+    }) +
+    ellipse(hx, hy, 7, 6.6, { fill: colour(body, 2) }) +
+    ellipse(hx + 2.6, hy + 2.8, 3.6, 2.8, { fill: colour(belly), opacity: 0.9 }) +
+    ellipse(hx + 2.6, hy - 0.9, 1.5, 1.5, { fill: body[2] < 30 ? "#f6efd8" : "#1d1a1a" }) +
+    ellipse(hx + 3.1, hy - 1.4, 0.5, 0.5, { fill: "#fff" });
+  const tip = random.uniform(-2, 3);
+  svg += path(d`M 3 -17 C 3 -9 -6 -7 -15 ${-12 + tip} C -11 -17 -4 -20 3 -17 Z`, { fill: colour(body, -14) });
+  svg += line(d`M -1 -13 Q -5 -10.6 -10 ${-12 + tip * 0.7}`, colour(body, -24), 1.2, { opacity: 0.6 });
+  return svg;
+}

@@ -1,0 +1,184 @@
+/** Writes the Birds data set as an ordinary image folder: train/ and validation/ with PNG files and metadata.jsonl. */
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import sharp from "sharp";
+import { DataError } from "../../torch/index.ts";
+import { Random } from "../random.ts";
+import { caption, sceneContent, type Place, type Subject } from "./scene.ts";
+
+export interface WriteBirdsOptions {
+  readonly seed?: number;
+  /** Number of training images. */
+  readonly train?: number;
+  /** Number of validation images; every subject is half on water, half on land. */
+  readonly validation?: number;
+  /** Share of the training images that show a bird on its usual place, 0 to 1. */
+  readonly balance?: number;
+  /** Width and height in pixels. */
+  readonly size?: number;
+  /** Replaces an existing Birds folder. */
+  readonly force?: boolean;
+  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One line of metadata.jsonl. */
+export interface BirdRow {
+  readonly file_name: string;
+  readonly text: string;
+  readonly subject: Subject;
+  readonly place: Place;
+}
+
+type Split = "train" | "validation";
+const SHEET = 8; // Scenes per side of a sheet: one rasteriser start for 64 scenes.
+
+/**
+ * Draws the data set into `outDir`, which appears only when it is complete.
+ * Picture i depends on seed, split, i and its subject and place only; the counts are exact.
+ * Errors: DataError when outDir exists (without `force`) or an option is out of range; the signal's reason when aborted.
+ */
+export async function writeBirds(outDir: string, options: WriteBirdsOptions = {}): Promise<void> {
+  const { seed = 0, train = 4000, validation = 800, balance = 0.9, size = 64, force = false } = options;
+  const { onProgress, signal } = options;
+  checkOptions({ train, validation, size, balance, seed });
+  const target = resolve(outDir);
+  checkTarget(target, force);
+  signal?.throwIfAborted();
+  const temporary = `${target}.partial-${process.pid}-${Date.now().toString(36)}`;
+  let done = 0;
+  try {
+    for (const [split, count, share] of [
+      ["train", train, balance],
+      ["validation", validation, 0.5],
+    ] as const) {
+      const rows = birdRows(split, count, share, seed);
+      await mkdir(join(temporary, split), { recursive: true });
+      const first = done;
+      const starts = Array.from({ length: Math.ceil(count / SHEET ** 2) }, (_, i) => i * SHEET ** 2);
+      const work = async (): Promise<void> => {
+        for (let start = starts.shift(); start !== undefined; start = starts.shift()) {
+          signal?.throwIfAborted();
+          const written = await writeSheet(join(temporary, split), rows, { start, split, seed, size });
+          done += written;
+          onProgress?.(done, train + validation);
+        }
+      };
+      // Wait for both even if one fails, so that nothing writes while the folder is removed.
+      const ends = await Promise.allSettled([work(), work()]);
+      for (const end of ends) if (end.status === "rejected") throw end.reason;
+      if (done - first !== count) throw new Error(`wrote ${done - first} of ${count} ${split} pictures`);
+      await writeFile(
+        join(temporary, split, "metadata.jsonl"),
+        rows.map((row) => `${JSON.stringify(row)}\n`).join(""),
+      );
+    }
+    const parameters = { format: "birds", version: 1, seed, train, validation, balance, size };
+    await writeFile(join(temporary, "birds.json"), `${JSON.stringify(parameters, null, 2)}\n`);
+    checkTarget(target, force);
+    // An old folder steps aside first, so that a crash between the two renames loses neither.
+    const old = `${temporary}-old`;
+    const replaces = existsSync(target);
+    if (replaces) await rename(target, old);
+    await rename(temporary, target);
+    if (replaces) await rm(old, { recursive: true, force: true });
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
+    const code = (error as NodeJS.ErrnoException | undefined)?.code;
+    if (code === undefined || error instanceof DataError || signal?.aborted) throw error;
+    const advice = code === "ENOSPC" ? "Free some disk space" : "Choose a folder that can be written to";
+    throw new DataError(`Birds cannot be written to ${target}: ${(error as Error).message}. ${advice}.`, {
+      cause: error,
+    });
+  }
+}
+
+/** The rows of a split in shuffled order, with exact counts of every subject and place. */
+export function birdRows(split: Split, count: number, balance: number, seed: number): BirdRow[] {
+  const waterbirds = Math.round(count / 2);
+  const landbirds = count - waterbirds;
+  const list: [Subject, Place][] = [];
+  const add = (subject: Subject, usual: Place, unusual: Place, total: number): void => {
+    const ordinary = Math.round(total * balance);
+    for (let i = 0; i < total; i++) list.push([subject, i < ordinary ? usual : unusual]);
+  };
+  add("waterbird", "water", "land", waterbirds);
+  add("landbird", "land", "water", landbirds);
+  const digits = Math.max(5, String(count).length);
+  return new Random("birds", seed, split, "order").shuffle(list).map(([subject, place], i) => ({
+    file_name: `${String(i).padStart(digits, "0")}.png`,
+    text: caption(subject),
+    subject,
+    place,
+  }));
+}
+
+async function writeSheet(
+  folder: string,
+  rows: readonly BirdRow[],
+  { start, split, seed, size }: { start: number; split: Split; seed: number; size: number },
+): Promise<number> {
+  const part = rows.slice(start, start + SHEET ** 2);
+  const columns = Math.min(SHEET, part.length);
+  const width = columns * size;
+  const height = Math.ceil(part.length / columns) * size;
+  const scenes = part.map(({ subject, place }, i) => {
+    const content = sceneContent(
+      { subject, place, random: new Random("birds", seed, split, start + i) },
+      `b${i}-`,
+    );
+    const [x, y] = [(i % columns) * size, Math.floor(i / columns) * size];
+    return `<svg x="${x}" y="${y}" width="${size}" height="${size}" viewBox="0 0 64 64">${content}</svg>`;
+  });
+  const sheet = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${scenes.join("")}</svg>`;
+  const pixels = await sharp(Buffer.from(sheet), { limitInputPixels: false }).removeAlpha().raw().toBuffer();
+  await Promise.all(
+    part.map(async (row, i) => {
+      const image = Buffer.allocUnsafe(size * size * 3);
+      const [x, y] = [(i % columns) * size, Math.floor(i / columns) * size];
+      for (let line = 0; line < size; line++) {
+        const from = ((y + line) * width + x) * 3;
+        pixels.copy(image, line * size * 3, from, from + size * 3);
+      }
+      const png = await sharp(image, { raw: { width: size, height: size, channels: 3 } })
+        .png({ compressionLevel: 3 })
+        .toBuffer();
+      await writeFile(join(folder, row.file_name), png);
+    }),
+  );
+  return part.length;
+}
+
+/** Replacing deletes, so only a folder that is Birds already (or empty) is ever replaced. */
+function checkTarget(target: string, force: boolean): void {
+  if (!existsSync(target)) return;
+  if (!force)
+    throw new DataError(
+      `${target} exists already. Birds are written into a new folder: choose another name, or force to replace it.`,
+    );
+  const isFolder = statSync(target).isDirectory();
+  if (!isFolder || (!existsSync(join(target, "birds.json")) && readdirSync(target).length > 0))
+    throw new DataError(
+      `${target} is not a Birds folder (it has no birds.json), so it is not replaced. Choose another name.`,
+    );
+}
+
+function checkOptions(values: {
+  train: number;
+  validation: number;
+  size: number;
+  balance: number;
+  seed: number;
+}): void {
+  const { balance, ...integers } = values;
+  if (!(balance >= 0 && balance <= 1))
+    throw new DataError(
+      `balance is ${balance}; give the share of birds on their usual place as a number from 0 to 1.`,
+    );
+  for (const [name, value] of Object.entries(integers)) {
+    const least = name === "size" ? 8 : 0;
+    if (!Number.isSafeInteger(value) || value < least)
+      throw new DataError(`${name} is ${value}; give a whole number of at least ${least}.`);
+  }
+}

@@ -1,0 +1,85 @@
+/** Picture files to tensors and back: decode, resize, model range [-1, 1], PNG. Tensors of pictures are uint8 [N, 3, H, W]. */
+import sharp from "sharp";
+import { DataError, keep, scope, ShapeError, tensor, writeFileAtomic, type Tensor } from "../torch/index.ts";
+import { resizeAndCrop, type RgbImage } from "./resize.ts";
+
+export interface LoadImagesOptions {
+  /** Width and height of the result. */
+  readonly size: number;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Files decoded at once. */
+  readonly concurrency?: number;
+}
+
+/**
+ * Decodes a file to RGB: upright by its EXIF orientation, alpha dropped, colour profile ignored, as Pillow's `convert("RGB")`.
+ * Errors: DataError naming the file when it is missing or no image.
+ */
+export async function decodeImage(file: string): Promise<RgbImage> {
+  try {
+    const { data, info } = await sharp(file, { failOn: "error", ignoreIcc: true })
+      .autoOrient()
+      .toColourspace("srgb")
+      .removeAlpha()
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    if (info.channels !== 3) throw new Error(`it has ${info.channels} colour channels`);
+    return { data, width: info.width, height: info.height };
+  } catch (cause) {
+    const reason = (cause as Error).message;
+    throw new DataError(`${file} cannot be read as an image: ${reason}. Expected a PNG, JPEG or WebP file.`, {
+      cause,
+    });
+  }
+}
+
+/** Pictures as a uint8 tensor [N, 3, size, size] that no scope owns: the caller disposes of it. */
+export async function loadImages(files: readonly string[], options: LoadImagesOptions): Promise<Tensor> {
+  const { size, onProgress, signal, concurrency = 4 } = options;
+  const each = 3 * size * size;
+  const pixels = new Uint8Array(files.length * each);
+  let next = 0;
+  let done = 0;
+  let failed = false;
+  const work = async (): Promise<void> => {
+    try {
+      while (next < files.length && !failed) {
+        signal?.throwIfAborted();
+        const i = next++;
+        pixels.set(resizeAndCrop(await decodeImage(files[i] as string), size), i * each);
+        onProgress?.(++done, files.length);
+      }
+    } catch (error) {
+      failed = true;
+      throw error;
+    }
+  };
+  signal?.throwIfAborted();
+  await Promise.all(Array.from({ length: Math.max(1, concurrency) }, work));
+  return keep(tensor(pixels, { shape: [files.length, 3, size, size] }));
+}
+
+/** uint8 pictures as float32 in [-1, 1]. */
+export function toModelRange(images: Tensor): Tensor {
+  return scope(() => images.to("float32").div(127.5).sub(1));
+}
+
+/** Model output as uint8 pictures; values outside [-1, 1] are clamped. */
+export function fromModelRange(images: Tensor): Tensor {
+  return scope(() => images.detach().to("float32").clamp(-1, 1).mul(127.5).add(127.5).round().to("uint8"));
+}
+
+/** Writes one uint8 picture [3, H, W] as a PNG file. */
+export async function savePng(path: string, image: Tensor): Promise<void> {
+  if (image.ndim !== 3 || image.shape[0] !== 3 || image.dtype !== "uint8")
+    throw new ShapeError(
+      `savePng was given ${image.dtype} [${image.shape.join(", ")}]; expected uint8 [3, H, W].`,
+    );
+  const [, height = 0, width = 0] = image.shape;
+  const rows = scope(() => image.permute([1, 2, 0]).contiguous().toArray() as Uint8Array);
+  const png = await sharp(rows, { raw: { width, height, channels: 3 } })
+    .png()
+    .toBuffer();
+  writeFileAtomic(path, png);
+}

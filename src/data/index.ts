@@ -1,0 +1,14 @@
+/** Data: image folders, pictures as tensors, batches, and the procedural Birds. */
+export { shuffledBatches, weightedBatches } from "./batches.ts";
+export type { Batches, BatchState } from "./batches.ts";
+export * from "./birds/index.ts";
+export { openImageFolder } from "./image-folder.ts";
+export type { ImageFolder, ImageFolderOptions, ImageItem } from "./image-folder.ts";
+export { imageGrid } from "./image-grid.ts";
+export type { ImageGridOptions } from "./image-grid.ts";
+export { decodeImage, fromModelRange, loadImages, savePng, toModelRange } from "./images.ts";
+export type { LoadImagesOptions } from "./images.ts";
+export { Random } from "./random.ts";
+export type { RandomState } from "./random.ts";
+export { resizeAndCrop } from "./resize.ts";
+export type { RgbImage } from "./resize.ts";

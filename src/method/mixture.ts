@@ -1,0 +1,112 @@
+// Solver `mixture`: a two-component Gaussian mixture of the scores (Dempster, Laird and Rubin 1977), with a decision
+// whether there are two populations at all.
+
+export interface Mixture {
+  /** Posterior of the upper component (the badly known images) for each value. */
+  readonly upper: Float64Array;
+  readonly means: readonly [number, number];
+  readonly deviations: readonly [number, number];
+  /** Share of the upper component. */
+  readonly share: number;
+  /** Distance of the means in units of the joint deviation (Ashman's D); above 2: clearly apart. */
+  readonly separation: number;
+  /** BIC of one Gaussian minus BIC of two: positive favours two. */
+  readonly bicGain: number;
+}
+
+const LOG_2PI = Math.log(2 * Math.PI);
+const logDensity = (x: number, mean: number, deviation: number): number =>
+  -0.5 * (LOG_2PI + ((x - mean) / deviation) ** 2) - Math.log(deviation);
+
+function gaussian(
+  values: Float64Array,
+  weights: Float64Array | undefined,
+): { mean: number; deviation: number; total: number } {
+  let total = 0;
+  let mean = 0;
+  values.forEach((x, i) => {
+    const w = weights?.[i] ?? 1;
+    total += w;
+    mean += w * x;
+  });
+  mean /= total || 1;
+  let variance = 0;
+  values.forEach((x, i) => (variance += (weights?.[i] ?? 1) * (x - mean) ** 2));
+  return { mean, deviation: Math.sqrt(variance / (total || 1)), total };
+}
+
+/** Fits the mixture from one start: the values above a cut form the first guess of the upper component. */
+function fit(
+  values: Float64Array,
+  cut: number,
+  floor: number,
+): { mixture: Omit<Mixture, "separation" | "bicGain">; logLikelihood: number } {
+  const upper = Float64Array.from(values, (x) => (x > cut ? 1 : 0));
+  const lower = new Float64Array(values.length);
+  let logLikelihood = -Infinity;
+  let a = { mean: 0, deviation: 1, total: 0 };
+  let b = a;
+  for (let iteration = 0; iteration < 200; iteration++) {
+    upper.forEach((p, i) => (lower[i] = 1 - p));
+    a = gaussian(values, lower);
+    b = gaussian(values, upper);
+    a.deviation = Math.max(a.deviation, floor);
+    b.deviation = Math.max(b.deviation, floor);
+    const share = Math.min(1 - 1e-9, Math.max(1e-9, b.total / values.length));
+    let sum = 0;
+    values.forEach((x, i) => {
+      const la = Math.log(1 - share) + logDensity(x, a.mean, a.deviation);
+      const lb = Math.log(share) + logDensity(x, b.mean, b.deviation);
+      const top = Math.max(la, lb);
+      const joint = top + Math.log(Math.exp(la - top) + Math.exp(lb - top));
+      sum += joint;
+      upper[i] = Math.exp(lb - joint);
+    });
+    const converged = sum - logLikelihood < 1e-8 * Math.abs(sum);
+    logLikelihood = sum;
+    if (converged) break;
+  }
+  const share = b.total / values.length;
+  return {
+    mixture: { upper, means: [a.mean, b.mean], deviations: [a.deviation, b.deviation], share },
+    logLikelihood,
+  };
+}
+
+/** The best of several deterministic starts; component 0 has the lower mean. */
+export function fitMixture(scores: ArrayLike<number>): Mixture {
+  const values = Float64Array.from(scores);
+  const sorted = Float64Array.from(values).sort();
+  const single = gaussian(values, undefined);
+  // A component narrower than this would be a repeated value, not a population.
+  const floor = Math.max(1e-9, 0.02 * single.deviation);
+  const quantile = (q: number): number => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!;
+  const fits = [0.5, 0.7, 0.8, 0.9, 0.95].map((q) => fit(values, quantile(q), floor));
+  const best = fits.reduce((x, y) => (y.logLikelihood > x.logLikelihood ? y : x));
+  const flipped = best.mixture.means[1] < best.mixture.means[0];
+  const mixture = flipped ? swap(best.mixture) : best.mixture;
+  // A wide component would claim the far side of a narrow one: posteriors are made to rise with the score.
+  clampTails(values, mixture);
+  const [da, db] = mixture.deviations;
+  const separation = (Math.SQRT2 * (mixture.means[1] - mixture.means[0])) / Math.sqrt(da ** 2 + db ** 2);
+  let oneLog = 0;
+  for (const x of values) oneLog += logDensity(x, single.mean, Math.max(single.deviation, floor));
+  const bicGain = 2 * (best.logLikelihood - oneLog) - 3 * Math.log(values.length);
+  return { ...mixture, separation, bicGain };
+}
+
+function swap(m: Omit<Mixture, "separation" | "bicGain">): Omit<Mixture, "separation" | "bicGain"> {
+  return {
+    upper: m.upper.map((p) => 1 - p),
+    means: [m.means[1], m.means[0]],
+    deviations: [m.deviations[1], m.deviations[0]],
+    share: 1 - m.share,
+  };
+}
+
+function clampTails(values: Float64Array, { upper, means }: Pick<Mixture, "upper" | "means">): void {
+  values.forEach((x, i) => {
+    if (x <= means[0] && upper[i]! > 0.5) upper[i] = 0;
+    if (x >= means[1] && upper[i]! < 0.5) upper[i] = 1;
+  });
+}
