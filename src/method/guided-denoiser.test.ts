@@ -53,7 +53,7 @@ describe("GuidedDenoiser", () => {
       const guided = new GuidedDenoiser(model, { kind: "lora", lora }, { form: "difference", strength });
       expect(run(guided)).toEqual(before);
       scope(() => guided.forward(z, t, z).square().sum().backward());
-      expect(model.layer.weight.grad).toBeUndefined();
+      expect(model.layer.weight.value.grad).toBeUndefined();
       // lora_B starts at zero, so only its own gradient is non-zero at first.
       const [down, up] = lora.parameters() as [Tensor, Tensor];
       scope(() => {

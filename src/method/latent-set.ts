@@ -53,8 +53,9 @@ export function drawBatch(
 ): DiffusionBatch {
   return scope(() => {
     const size = indices.length;
-    const latents = set.latents.indexSelect(0, tensor(indices, { dtype: "int64" }));
-    const noise = randn([...latents.shape], { generator });
+    const { device } = set.latents;
+    const latents = set.latents.indexSelect(0, tensor(indices, { dtype: "int64", device }));
+    const noise = randn([...latents.shape], { generator }).to(device);
     const timesteps =
       minTimestep > 0
         ? randintBetween(minTimestep, trainTimesteps, [size], { generator, dtype: "int64" })
@@ -65,6 +66,11 @@ export function drawBatch(
     );
     const dropped = rand([size], { generator }).lt(captionDropout);
     const caption = where(dropped, tensor([set.captions.length - 1], { dtype: "int64" }), own);
-    return { latents, noise, timesteps, encoderHiddenStates: set.states.indexSelect(0, caption) };
+    return {
+      latents,
+      noise,
+      timesteps: timesteps.to(device),
+      encoderHiddenStates: set.states.indexSelect(0, caption.to(device)),
+    };
   });
 }

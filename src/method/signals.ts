@@ -2,17 +2,7 @@
 // noises and timesteps of `profile` find the minority and a random draw per image (`single`, `reference`) does not.
 import type { Denoiser } from "../pipelines/index.ts";
 import type { Scheduler } from "../schedulers/index.ts";
-import {
-  cat,
-  full,
-  inferenceMode,
-  randint,
-  randn,
-  scope,
-  stack,
-  type Tensor,
-  tensor,
-} from "../torch/index.ts";
+import { full, inferenceMode, randint, randn, scope, stack, type Tensor, tensor } from "../torch/index.ts";
 import { type LatentSet, stepGenerator } from "./latent-set.ts";
 import { diffusionLoss, perSampleLoss } from "./per-sample-loss.ts";
 
@@ -55,7 +45,8 @@ export function measureSignal(
 async function profile(parts: Parts, set: LatentSet, options: SignalOptions): Promise<Signal> {
   const { timesteps, noises: count, seed } = options;
   const [, ...shape] = set.latents.shape;
-  const noises = randn([count, ...shape], { generator: stepGenerator(seed, 0) });
+  const { device } = set.latents;
+  const noises = randn([count, ...shape], { generator: stepGenerator(seed, 0) }).to(device);
   const columns = timesteps.flatMap((timestep) =>
     Array.from({ length: count }, (_, noise) => ({ timestep, noise })),
   );
@@ -68,7 +59,7 @@ async function profile(parts: Parts, set: LatentSet, options: SignalOptions): Pr
             .select(0, noise)
             .unsqueeze(0)
             .expand([...rows.latents.shape]),
-          timesteps: full([rows.latents.shape[0]!], timestep, { dtype: "int64" }),
+          timesteps: full([rows.latents.shape[0]!], timestep, { dtype: "int64", device }),
         }),
       ),
       1,
@@ -87,7 +78,8 @@ async function randomDraw(
 ): Promise<Signal> {
   const losses = await inBatches(set, options, 1, (rows, first) => {
     const generator = stepGenerator(options.seed, first);
-    const noise = randn([...rows.latents.shape], { generator });
+    const { device } = rows.latents;
+    const noise = randn([...rows.latents.shape], { generator }).to(device);
     const timesteps = randint(scheduler.numTrainTimesteps, [noise.shape[0]!], { generator, dtype: "int64" });
     if (name === "single")
       return diffusionLoss(denoiser, scheduler, { ...rows, noise, timesteps }).unsqueeze(1);
@@ -112,9 +104,12 @@ async function inBatches(
     const last = Math.min(first + batchSize, total);
     const part = inferenceMode(() =>
       scope(() => {
-        const captions = tensor(set.captionOf.slice(first, last), { dtype: "int64" });
+        const captions = tensor(set.captionOf.slice(first, last), {
+          dtype: "int64",
+          device: set.latents.device,
+        });
         const rows = {
-          latents: cat([set.latents.slice(0, first, last)]),
+          latents: set.latents.slice(0, first, last),
           encoderHiddenStates: set.states.indexSelect(0, captions),
         };
         return measure(rows, first).toArray() as Float32Array;

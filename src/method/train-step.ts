@@ -60,7 +60,7 @@ export const guidanceStep = (
     });
     const { loss, mean, variance, groupLosses } = groupObjective(
       losses,
-      tensor(rows, { shape: [indices.length, count] }),
+      tensor(rows, { shape: [indices.length, count], device: losses.device }),
       lambda,
     );
     return {

@@ -1,0 +1,36 @@
+// All commands of `invdiff`. Each command loads what it needs when it runs, so that help and mistakes answer at once.
+import { Command } from "@commander-js/extra-typings";
+import { packageVersion } from "../experiment/versions.ts";
+import { addBirds } from "./birds.ts";
+import { addDoctor } from "./doctor.ts";
+import { addQuickstart } from "./quickstart.ts";
+import { addRun } from "./run.ts";
+import { addStageCommands } from "./stage-commands.ts";
+
+const root = () =>
+  new Command("invdiff")
+    .description("Finds and removes unlabelled bias in text-to-image diffusion models.")
+    .version(packageVersion(), "-V, --version", "print the version")
+    .option("--debug", "print the stack of errors")
+    .showSuggestionAfterError()
+    .exitOverride();
+
+export type Program = ReturnType<typeof root>;
+
+export function buildProgram(): Program {
+  const program = root();
+  addQuickstart(program);
+  addRun(program);
+  addStageCommands(program);
+  addBirds(program);
+  addDoctor(program);
+  program.addHelpText(
+    "after",
+    "\nExamples:\n" +
+      "  invdiff quickstart                        the whole job on drawn birds\n" +
+      "  invdiff run my.yaml --out runs/mine       the whole job as a file describes it\n" +
+      "  invdiff run my.yaml --print-config        all settings, defaults included\n" +
+      "  invdiff doctor                            what this machine offers and what is missing",
+  );
+  return program;
+}

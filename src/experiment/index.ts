@@ -1,0 +1,34 @@
+// Experiments: configuration, stages, runner. Importing this does not load the engine; running does.
+export { ConfigError, InvDiffError, UserError } from "./errors.ts";
+export {
+  configToYaml,
+  defaultConfig,
+  modelFolderOf,
+  parseConfig,
+  resolveGroups,
+  resolveUnet,
+} from "./config.ts";
+export type { ExperimentConfig } from "./config.ts";
+export { loadConfig, parseOverride } from "./config-file.ts";
+export type { ConfigOverride, LoadConfigOptions } from "./config-file.ts";
+export { experimentSchema } from "./config-schema.ts";
+export { bytesText, freeDiskBytes } from "./disk-full.ts";
+export { doctor } from "./doctor.ts";
+export type { DoctorFact, DoctorOptions, DoctorReport } from "./doctor.ts";
+export { runExperiment } from "./experiment.ts";
+export type { ExperimentOptions } from "./experiment.ts";
+export { canonicalJson, hashFile, hashFolder, hashJson } from "./hash.ts";
+export { INTERRUPTED_EXIT_CODE, InterruptedError, listenForInterrupts } from "./interrupt.ts";
+export type { Interrupts } from "./interrupt.ts";
+export { MANIFEST, readManifest, writeManifest } from "./manifest.ts";
+export type { Manifest } from "./manifest.ts";
+export { EXPERIMENT_YAML } from "./out-folder.ts";
+export type * from "./report/index.ts";
+export { ChangedStagesError, runStages, UnfinishedStagesError } from "./runner.ts";
+export type { RunOptions, RunResult, StageEvent } from "./runner.ts";
+export type { Progress, Stage, StageContext } from "./stage.ts";
+export { differences, planStages } from "./stage-plan.ts";
+export type { PlannedStage, StageState } from "./stage-plan.ts";
+export { suggest } from "./suggest.ts";
+export { resolveThreads } from "./threads.ts";
+export { packageVersion } from "./versions.ts";

@@ -1,0 +1,52 @@
+// HTML text without surprises: everything put into an `html` template is escaped unless it is HTML already.
+
+/** Finished HTML. */
+export class Html {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+  toString(): string {
+    return this.text;
+  }
+}
+
+/** What an `html` template accepts; undefined, null and false become nothing. */
+export type HtmlValue = Html | string | number | undefined | null | false | readonly HtmlValue[];
+
+const entities: Record<string, string> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+/** Text safe inside HTML elements and quoted attributes; control characters that HTML forbids are dropped. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g, "").replace(/[&<>"']/g, (c) => entities[c]!);
+}
+
+/** Template tag: escapes strings, keeps `Html`, joins arrays. */
+export function html(strings: TemplateStringsArray, ...values: HtmlValue[]): Html {
+  let text = strings[0]!;
+  values.forEach((value, i) => (text += render(value) + strings[i + 1]!));
+  return new Html(text);
+}
+
+/** Text that is HTML already; only for text made by this package. */
+export function rawHtml(text: string): Html {
+  return new Html(text);
+}
+
+function render(value: HtmlValue): string {
+  if (value === undefined || value === null || value === false) return "";
+  if (value instanceof Html) return value.text;
+  if (typeof value === "object") return value.map(render).join("");
+  return escapeHtml(String(value));
+}
+
+/** A PNG as data URI. */
+export function pngUri(png: Uint8Array): string {
+  return `data:image/png;base64,${Buffer.from(png.buffer, png.byteOffset, png.byteLength).toString("base64")}`;
+}

@@ -1,0 +1,233 @@
+// Stage "classifiers": attribute classifiers for the evaluation, trained on balanced real images, judged on held-out ones.
+import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+
+import { readEvaluationColumns } from "../../data/evaluation-columns.ts";
+import { loadImages, openImageFolder, Random, shuffledBatches, toModelRange } from "../../data/index.ts";
+import { shareEstimate } from "../../metrics/index.ts";
+import { ResnetClassifier, saveClassifier } from "../../models/index.ts";
+import { AdamW, clipGradNorm_, lrSchedule } from "../../nn/index.ts";
+import {
+  cat,
+  crossEntropyLoss,
+  inferenceMode,
+  keep,
+  scope,
+  type Tensor,
+  tensor,
+  writeFileAtomic,
+} from "../../torch/index.ts";
+import type { ExperimentConfig } from "../config.ts";
+import type { Stage, StageContext } from "../stage.ts";
+import { dataNeeds, validationFolder } from "./folders.ts";
+import { modelHash, openVae } from "./materials.ts";
+
+const BATCH = 32;
+const CONFIG = { stage_channels: [16, 32, 64] };
+
+/** classifiers.json: what each head of the model recognises and how well. */
+export interface ClassifierSummary {
+  readonly heads: readonly {
+    column: string;
+    values: readonly string[];
+    accuracy: number;
+    interval: readonly [number, number];
+  }[];
+  readonly trainImages: number;
+  readonly heldOutImages: number;
+}
+
+/** Columns that the evaluation classifies: the named subject first, then the hidden attribute; empty without labels. */
+export const evaluatedColumns = ({
+  evaluation: { subjectColumn, hiddenColumn },
+}: ExperimentConfig): string[] => [subjectColumn, hiddenColumn].filter((column) => column !== undefined);
+
+/** Whether labels and a balanced validation folder are there to classify with. */
+export const canClassify = (config: ExperimentConfig): boolean =>
+  evaluatedColumns(config).length > 0 &&
+  (config.data.kind === "birds" ? config.data.validation > 0 : config.data.validationPath !== undefined);
+
+export const classifiersStage = (config: ExperimentConfig): Stage => ({
+  name: "classifiers",
+  needs: dataNeeds(config),
+  inputs: async ({ seed, data, evaluation, ...rest }) => ({
+    seed,
+    columns: evaluatedColumns({ seed, data, evaluation, ...rest }),
+    steps: evaluation.classifierSteps,
+    validation: data.validationPath ?? "birds",
+    resolution: data.resolution,
+    model: await modelHash({ seed, data, evaluation, ...rest }, ["vae"]),
+  }),
+  async run(context) {
+    const { config, dir, signal, progress } = context;
+    const columns = evaluatedColumns(config);
+    const folder = validationFolder(context)!;
+    const { items } = openImageFolder(folder.path, {
+      captionColumn: config.data.captionColumn,
+      split: folder.split,
+    });
+    const rows = readEvaluationColumns(folder.path, columns, { split: folder.split });
+    const order = items.map((_, i) => i);
+    new Random("classifier-split", config.seed).shuffle(order);
+    const values = columns.map((column) =>
+      [...new Set(items.map(({ id }) => String(rows.get(id)![column])))].sort(),
+    );
+    const labels = columns.map((column, c) =>
+      order.map((i) => values[c]!.indexOf(String(rows.get(items[i]!.id)![column]))),
+    );
+    const trainCount = Math.floor((items.length * 2) / 3);
+    using pixels = await loadImages(
+      order.map((i) => items[i]!.file),
+      { size: config.data.resolution, signal },
+    );
+    // Samples come out of the decoder, so the classifiers also learn from decoded real images.
+    using decoded = await reconstruct(context, pixels);
+    using model = ResnetClassifier.seeded(
+      { ...CONFIG, num_classes: values.map((list) => list.length) },
+      config.seed,
+    );
+    await train(
+      model,
+      { pixels, decoded, labels, trainCount },
+      { context, steps: config.evaluation.classifierSteps },
+    );
+    progress({ task: "checking classifiers", done: 1, total: 1 });
+    using heldOut = keep(pixels.slice(0, trainCount, items.length));
+    const predicted = (await predict(model, heldOut, config.device)).classes;
+    const heads = columns.map((column, c) => {
+      const truth = labels[c]!.slice(trainCount);
+      const hits = truth.map((label, i) => label === predicted[c]![i]);
+      const { value, interval } = shareEstimate(hits);
+      return { column, values: values[c]!, accuracy: value, interval };
+    });
+    saveClassifier(dir, model);
+    const summary: ClassifierSummary = {
+      heads,
+      trainImages: trainCount,
+      heldOutImages: items.length - trainCount,
+    };
+    writeFileAtomic(join(dir, "classifiers.json"), JSON.stringify(summary, null, 2));
+    return { ...Object.fromEntries(heads.map(({ column, accuracy: value }) => [column, value])) };
+  },
+});
+
+interface TrainingImages {
+  readonly pixels: Tensor;
+  readonly decoded: Tensor;
+  /** [column][image] */
+  readonly labels: readonly (readonly number[])[];
+  readonly trainCount: number;
+}
+
+async function train(
+  model: ResnetClassifier,
+  { pixels, decoded, labels, trainCount }: TrainingImages,
+  { context: { config, signal, progress }, steps }: { context: StageContext; steps: number },
+): Promise<void> {
+  using optimizer = new AdamW(model.namedParameters(), { weightDecay: 0.01 });
+  const learningRate = lrSchedule("cosine", {
+    lr: 2e-3,
+    warmupSteps: Math.min(20, steps - 1),
+    totalSteps: steps,
+  });
+  const batches = shuffledBatches(trainCount, BATCH, config.seed);
+  const random = new Random("classifier", config.seed);
+  model.train();
+  for (let step = 0; step < steps; step++) {
+    const { value } = batches.next();
+    const indices = value as Int32Array;
+    const loss = scope(() => {
+      const rows = tensor(indices, { dtype: "int64" });
+      const source = random.chance(0.5) ? decoded : pixels;
+      const images = toModelRange(source.indexSelect(0, rows)).to(config.device);
+      const flipped = random.chance(0.5) ? images.flip([3]) : images;
+      const total = model
+        .splitHeads(model.forward(flipped))
+        .map((logits, head) =>
+          crossEntropyLoss(
+            logits,
+            tensor(
+              Int32Array.from(indices, (i) => labels[head]![i]!),
+              { dtype: "int64", device: config.device },
+            ),
+          ),
+        )
+        .reduce((sum, value) => sum.add(value));
+      total.backward();
+      return total.item();
+    });
+    clipGradNorm_(model.parameters(), 1);
+    optimizer.lr = learningRate(step);
+    optimizer.step();
+    optimizer.zeroGrad();
+    progress({ task: "training classifiers", done: step + 1, total: steps, values: { loss } });
+    await nextTurn();
+    signal.throwIfAborted();
+  }
+  model.eval();
+}
+
+/** Images through encoder and decoder, uint8 as given. */
+async function reconstruct({ config, signal, progress }: StageContext, pixels: Tensor): Promise<Tensor> {
+  using vae = openVae(config);
+  return keep(
+    await mapBatches(
+      pixels,
+      64,
+      (images) => {
+        signal.throwIfAborted();
+        const decoded = vae.decode(vae.encode(toModelRange(images).to(config.device)).mode());
+        return decoded.clamp(-1, 1).mul(127.5).add(127.5).round().to("uint8").to("cpu");
+      },
+      (done, total) => progress({ task: "decoding validation images", done, total }),
+    ),
+  );
+}
+
+async function mapBatches(
+  images: Tensor,
+  batchSize: number,
+  fn: (batch: Tensor) => Tensor,
+  onBatch?: (done: number, total: number) => void,
+): Promise<Tensor> {
+  const total = images.shape[0]!;
+  const parts: Tensor[] = [];
+  for (let first = 0; first < total; first += batchSize) {
+    parts.push(keep(inferenceMode(() => scope(() => fn(images.slice(0, first, first + batchSize))))));
+    onBatch?.(Math.min(first + batchSize, total), total);
+    await nextTurn();
+  }
+  const result = keep(scope(() => cat(parts, 0)));
+  for (const part of parts) part.dispose();
+  return result;
+}
+
+export interface Predictions {
+  /** [head][image]: most likely class. */
+  readonly classes: readonly Int32Array[];
+  /** [head][image][class] row-major: probabilities. */
+  readonly probabilities: readonly Float32Array[];
+  /** [images, width]: features before the heads, float32. */
+  readonly features: Tensor;
+}
+
+/** Classes, probabilities and features of uint8 images [N, 3, H, W]; the caller disposes of the features. */
+export async function predict(model: ResnetClassifier, images: Tensor, device: string): Promise<Predictions> {
+  const features = await mapBatches(images, 128, (batch) =>
+    model.features(toModelRange(batch).to(device)).to("cpu"),
+  );
+  const probabilities = scope(() =>
+    inferenceMode(() => {
+      const logits = model.splitHeads(model.classify(features.to(device)));
+      return logits.map((head) => head.softmax(1).toArray() as Float32Array);
+    }),
+  );
+  const classes = probabilities.map((values, head) => {
+    const count = model.config.num_classes[head]!;
+    return Int32Array.from({ length: values.length / count }, (_, i) => {
+      const row = values.subarray(i * count, (i + 1) * count);
+      return row.indexOf(Math.max(...row));
+    });
+  });
+  return { classes, probabilities, features };
+}

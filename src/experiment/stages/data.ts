@@ -1,0 +1,33 @@
+// Stage "data": draws the procedural birds.
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+
+import { writeBirds } from "../../data/index.ts";
+import type { Stage } from "../stage.ts";
+
+export const dataStage: Stage = {
+  name: "data",
+  needs: [],
+  inputs: ({ seed, data: { train, validation, balance, resolution } }) => ({
+    seed,
+    train,
+    validation,
+    balance,
+    resolution,
+  }),
+  async run({ config, dir, signal, progress }) {
+    const { train, validation, balance, resolution } = config.data;
+    const target = join(dir, "birds");
+    rmSync(target, { recursive: true, force: true });
+    await writeBirds(target, {
+      seed: config.seed,
+      train,
+      validation,
+      balance,
+      size: resolution,
+      signal,
+      onProgress: (done, total) => progress({ task: "drawing birds", done, total }),
+    });
+    return { train, validation, balance };
+  },
+};

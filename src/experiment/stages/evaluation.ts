@@ -1,0 +1,302 @@
+// Stage "evaluation": proves in numbers what changed between base and guided model. Here, and only here, the hidden
+// attribute is looked at.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { readEvaluationColumns } from "../../data/evaluation-columns.ts";
+import { loadImages, openImageFolder, toModelRange } from "../../data/index.ts";
+import { biasEstimate, countLabels, frechetDistance, shareEstimate } from "../../metrics/index.ts";
+import { loadClassifier } from "../../models/index.ts";
+import {
+  adaptiveAvgPool2d,
+  cat,
+  inferenceMode,
+  keep,
+  scope,
+  type Tensor,
+  writeFileAtomic,
+} from "../../torch/index.ts";
+import type { ExperimentConfig } from "../config.ts";
+import type { ClassifierEvaluation, GroupEvaluation, ModelEvaluation } from "../report/index.ts";
+import type { Stage, StageContext } from "../stage.ts";
+import {
+  canClassify,
+  type ClassifierSummary,
+  evaluatedColumns,
+  predict,
+  type Predictions,
+} from "./classifiers.ts";
+import { dataNeeds, type FolderRef, trainFolder, validationFolder } from "./folders.ts";
+import { evaluateGroups, readTrainingLabels } from "./group-labels.ts";
+import { type GalleryCaption, groupGallery } from "./group-gallery.ts";
+import { loadGroups } from "./groups.ts";
+import { loadLatentSet, openVae, readJsonIfThere } from "./materials.ts";
+import { loadSamples } from "./samples.ts";
+
+/** result.json of this stage; the report is made of it. */
+export interface EvaluationResult {
+  readonly base: ModelEvaluation;
+  readonly guided: ModelEvaluation;
+  readonly groups: GroupEvaluation;
+  readonly classifiers: Record<string, ClassifierEvaluation>;
+  readonly attribute: { name: string; values: readonly string[] } | null;
+  /** [prompt][value]: share among the training images with that caption; null for other prompts. */
+  /** The groups by caption, to look at. */
+  readonly gallery: readonly GalleryCaption[];
+  readonly trainingShares: readonly (readonly number[] | null)[];
+  readonly fidFeatureSpace: string;
+  readonly fidReference: string;
+  /** Predicted hidden value and its confidence for every sample: [model][image]. */
+  readonly predicted: { base: ImagePredictions; guided: ImagePredictions } | null;
+}
+
+export interface ImagePredictions {
+  readonly labels: readonly number[];
+  readonly confidence: readonly number[];
+}
+
+export const evaluationStage = (suffix: string, config: ExperimentConfig): Stage => ({
+  name: `evaluation${suffix}`,
+  needs: [
+    ...dataNeeds(config),
+    "latents",
+    ...(canClassify(config) ? ["classifiers"] : []),
+    `groups${suffix}`,
+    "samples-base",
+    `samples${suffix}`,
+  ],
+  inputs: ({ evaluation, data }) => ({
+    columns: evaluatedColumns(config),
+    bootstrap: evaluation.bootstrap,
+    validation: data.validationPath ?? data.kind,
+  }),
+  async run(context) {
+    const { dir, input } = context;
+    using set = loadLatentSet(input("latents"));
+    const trainingLabels = readTrainingLabels(context, set);
+    const stored = loadGroups(input(`groups${suffix}`));
+    const groups = evaluateGroups(stored, trainingLabels);
+    using judge = await openJudge(context);
+    const base = await evaluateSamples(context, input("samples-base"), judge);
+    const guided = await evaluateSamples(context, input(`samples${suffix}`), judge);
+    const result: EvaluationResult = {
+      base: base.evaluation,
+      guided: guided.evaluation,
+      groups,
+      gallery: groupGallery(set, stored, trainingLabels),
+      classifiers: judge.classifiers,
+      attribute:
+        judge.hidden ??
+        (trainingLabels ? { name: trainingLabels.name, values: trainingLabels.values } : null),
+      trainingShares: base.prompts.map(
+        (prompt) => trainingLabels?.shares[set.captions.indexOf(prompt)] ?? null,
+      ),
+      fidFeatureSpace: judge.featureSpace,
+      fidReference: judge.reference,
+      predicted:
+        base.predicted && guided.predicted ? { base: base.predicted, guided: guided.predicted } : null,
+    };
+    writeFileAtomic(join(dir, "result.json"), JSON.stringify(result, null, 2));
+    return {
+      base: headline(result.base),
+      guided: headline(result.guided),
+      groups: { auc: groups.auc, found: groups.found },
+    };
+  },
+});
+
+const headline = ({ bias, promptAccuracy, fid }: ModelEvaluation) => ({ bias, promptAccuracy, fid });
+
+/** What judges samples: classifier heads if there are labels, a feature space, reference features. */
+interface Judge extends Disposable {
+  readonly classifiers: Record<string, ClassifierEvaluation>;
+  readonly hidden: { head: number; name: string; values: readonly string[] } | undefined;
+  readonly subject:
+    { head: number; values: readonly string[]; ofPrompt: ReadonlyMap<string, number> } | undefined;
+  readonly featureSpace: string;
+  readonly reference: string;
+  readonly referenceFeatures: Tensor;
+  look(images: Tensor): Promise<{ features: Tensor; predictions?: Predictions }>;
+}
+
+async function openJudge(context: StageContext): Promise<Judge> {
+  return canClassify(context.config) ? classifierJudge(context) : autoencoderJudge(context);
+}
+
+async function classifierJudge(context: StageContext): Promise<Judge> {
+  const { config, input } = context;
+  const folder = validationFolder(context)!;
+  const summary = JSON.parse(
+    readFileSync(join(input("classifiers"), "classifiers.json"), "utf8"),
+  ) as ClassifierSummary;
+  const model = loadClassifier(input("classifiers"), { device: config.device });
+  const { subjectColumn, hiddenColumn } = config.evaluation;
+  const head = (column: string | undefined) => summary.heads.findIndex((item) => item.column === column);
+  const subjectHead = head(subjectColumn);
+  const hiddenHead = head(hiddenColumn);
+  using images = await folderImages(context, folder);
+  const reference = await predict(model, images, config.device);
+  const { values: subjects = [] } = summary.heads[subjectHead] ?? {};
+  return {
+    classifiers: Object.fromEntries(
+      summary.heads.map(({ column, accuracy, interval }) => [
+        column,
+        { accuracy, accuracyInterval: interval, heldOutImages: summary.heldOutImages },
+      ]),
+    ),
+    hidden:
+      hiddenHead < 0
+        ? undefined
+        : { head: hiddenHead, name: hiddenColumn!, values: summary.heads[hiddenHead]!.values },
+    subject:
+      subjectHead < 0
+        ? undefined
+        : {
+            head: subjectHead,
+            values: subjects,
+            ofPrompt: subjectOfPrompt(config, folder, { column: subjectColumn!, values: subjects }),
+          },
+    featureSpace: `features of the evaluation classifier (${reference.features.shape[1]} numbers per image)`,
+    reference: `${images.shape[0]} balanced validation images`,
+    referenceFeatures: reference.features,
+    async look(samples) {
+      const predictions = await predict(model, samples, config.device);
+      return { features: predictions.features, predictions };
+    },
+    [Symbol.dispose]() {
+      model[Symbol.dispose]();
+      reference.features.dispose();
+    },
+  };
+}
+
+/** Without labels: a named feature space that needs none. */
+async function autoencoderJudge(context: StageContext): Promise<Judge> {
+  const { config } = context;
+  const vae = openVae(config);
+  const look = (images: Tensor): { features: Tensor } => {
+    const parts: Tensor[] = [];
+    for (let first = 0; first < images.shape[0]!; first += 32)
+      parts.push(
+        keep(
+          inferenceMode(() =>
+            scope(() => {
+              const latents = vae
+                .encode(toModelRange(images.slice(0, first, first + 32)).to(config.device))
+                .mode();
+              return adaptiveAvgPool2d(latents, [4, 4]).flatten(1).to("cpu");
+            }),
+          ),
+        ),
+      );
+    const features = keep(scope(() => cat(parts, 0)));
+    for (const part of parts) part.dispose();
+    return { features };
+  };
+  const validation = validationFolder(context);
+  using images = await folderImages(context, validation ?? trainFolder(context));
+  const { features: referenceFeatures } = look(images);
+  return {
+    classifiers: {},
+    hidden: undefined,
+    subject: undefined,
+    featureSpace: `autoencoder latents, averaged to 4 x 4 (${referenceFeatures.shape[1]} numbers per image)`,
+    reference: `${images.shape[0]} ${validation ? "validation" : "training"} images`,
+    referenceFeatures,
+    look: (samples) => Promise.resolve(look(samples)),
+    [Symbol.dispose]() {
+      vae[Symbol.dispose]();
+      referenceFeatures.dispose();
+    },
+  };
+}
+
+async function folderImages(
+  { config, signal, progress }: StageContext,
+  { path, split }: FolderRef,
+): Promise<Tensor> {
+  const { items } = openImageFolder(path, { captionColumn: config.data.captionColumn, split });
+  return loadImages(
+    items.map((item) => item.file),
+    {
+      size: config.data.resolution,
+      signal,
+      onProgress: (done, total) => progress({ task: "reading reference images", done, total }),
+    },
+  );
+}
+
+/** The subject that each caption names, by the validation images that have it. */
+function subjectOfPrompt(
+  config: ExperimentConfig,
+  { path, split }: FolderRef,
+  { column, values }: { column: string; values: readonly string[] },
+): Map<string, number> {
+  const rows = readEvaluationColumns(path, [column], { split });
+  const counts = new Map<string, number[]>();
+  for (const { id, caption } of openImageFolder(path, { captionColumn: config.data.captionColumn, split })
+    .items) {
+    const row = counts.get(caption) ?? values.map(() => 0);
+    row[values.indexOf(String(rows.get(id)![column]))]!++;
+    counts.set(caption, row);
+  }
+  return new Map([...counts].map(([caption, row]) => [caption, row.indexOf(Math.max(...row))]));
+}
+
+interface SamplesEvaluation {
+  readonly evaluation: ModelEvaluation;
+  readonly prompts: readonly string[];
+  readonly predicted?: ImagePredictions;
+}
+
+async function evaluateSamples(
+  { config, progress }: StageContext,
+  dir: string,
+  judge: Judge,
+): Promise<SamplesEvaluation> {
+  const { prompts, perPrompt, images } = loadSamples(dir);
+  using _ = images;
+  progress({ task: "judging samples", done: 0, total: images.shape[0]! });
+  const { features, predictions } = await judge.look(images);
+  using __ = features;
+  progress({ task: "judging samples", done: images.shape[0]!, total: images.shape[0]! });
+  const options = { resamples: config.evaluation.bootstrap, seed: config.seed };
+  const slice = <T extends ArrayLike<number>>(values: T, prompt: number) =>
+    Array.from(values).slice(prompt * perPrompt, (prompt + 1) * perPrompt);
+  const { hidden, subject } = judge;
+  const counts =
+    hidden && predictions
+      ? prompts.map((_, p) => countLabels(slice(predictions.classes[hidden.head]!, p), hidden.values.length))
+      : undefined;
+  const bias = counts && biasEstimate(counts, options);
+  const right =
+    subject && predictions && prompts.every((prompt) => subject.ofPrompt.has(prompt))
+      ? prompts.flatMap((prompt, p) =>
+          slice(predictions.classes[subject.head]!, p).map((label) => label === subject.ofPrompt.get(prompt)),
+        )
+      : undefined;
+  const accuracy = right && shareEstimate(right, options);
+  const byPrompt = <T>(value: (index: number) => T): Record<string, T> =>
+    Object.fromEntries(prompts.map((prompt, p) => [prompt, value(p)]));
+  const evaluation: ModelEvaluation = {
+    bias: bias?.overall.value ?? null,
+    biasInterval: bias?.overall.interval ?? null,
+    biasPerPrompt: bias ? byPrompt((p) => bias.perPrompt[p]!.value) : {},
+    biasPerPromptInterval: bias ? byPrompt((p) => bias.perPrompt[p]!.interval) : {},
+    attributeCounts: counts
+      ? byPrompt((p) => Object.fromEntries(hidden!.values.map((value, v) => [value, counts[p]![v]!])))
+      : {},
+    promptAccuracy: accuracy?.value ?? null,
+    promptAccuracyInterval: accuracy?.interval ?? null,
+    fid: frechetDistance(judge.referenceFeatures, features),
+    imagesPerPrompt: perPrompt,
+  };
+  if (!hidden || !predictions) return { evaluation, prompts };
+  const labels = predictions.classes[hidden.head]!;
+  const probabilities = predictions.probabilities[hidden.head]!;
+  const confidence = Array.from(labels, (label, i) => probabilities[i * hidden.values.length + label]!);
+  return { evaluation, prompts, predicted: { labels: [...labels], confidence } };
+}
+
+export const readEvaluationResult = (dir: string): EvaluationResult | undefined =>
+  readJsonIfThere<EvaluationResult>(join(dir, "result.json"));

@@ -1,0 +1,100 @@
+// Stage "latents": every training image through the autoencoder, every distinct caption through the text encoder, once.
+import { setImmediate as nextTurn } from "node:timers/promises";
+
+import { loadImages, openImageFolder, toModelRange } from "../../data/index.ts";
+import { cat, inferenceMode, keep, scope, type Tensor, tensor } from "../../torch/index.ts";
+import { hashFile, hashJson } from "../hash.ts";
+import type { Stage, StageContext } from "../stage.ts";
+import type { ExperimentConfig } from "../config.ts";
+import { dataNeeds, trainFolder } from "./folders.ts";
+import { modelHash, openTextEncoder, openTokenizer, openVae, saveLatentSet } from "./materials.ts";
+
+const BATCH = 64;
+
+export const latentsStage = (config: ExperimentConfig): Stage => ({
+  name: "latents",
+  needs: dataNeeds(config),
+  inputs: async ({ data, ...rest }) => ({
+    resolution: data.resolution,
+    model: await modelHash({ data, ...rest }, ["vae", "text_encoder", "tokenizer"]),
+    // Of a user's folder: ids, captions and pictures. Other columns of its metadata are not looked at.
+    images: data.kind === "folder" ? await imagesHash(data.path!, data.captionColumn) : "birds",
+  }),
+  async run(context) {
+    const { config, dir } = context;
+    const { path, split } = trainFolder(context);
+    const { items } = openImageFolder(path, { captionColumn: config.data.captionColumn, split });
+    const captions = [...new Set(items.map((item) => item.caption))]
+      .filter((caption) => caption !== "")
+      .sort();
+    captions.push("");
+    const indexOf = new Map(captions.map((caption, i) => [caption, i]));
+    const latents = await encodeImages(
+      context,
+      items.map((item) => item.file),
+    );
+    using states = encodeCaptions(config, captions);
+    saveLatentSet(dir, {
+      ids: items.map((item) => item.id),
+      captions,
+      latents,
+      states,
+      captionOf: Int32Array.from(items, (item) => indexOf.get(item.caption)!),
+    });
+    latents.dispose();
+    return { images: items.length, captions: captions.length - 1 };
+  },
+});
+
+async function imagesHash(path: string, captionColumn: string | undefined): Promise<string> {
+  const { items } = openImageFolder(path, { captionColumn });
+  const rows = [];
+  for (const { id, caption, file } of items) rows.push([id, caption, await hashFile(file)]);
+  return hashJson(rows);
+}
+
+/** Scaled latents (the distribution's mean) of image files, [N, C, h, w], on the CPU. */
+async function encodeImages(
+  { config, signal, progress }: StageContext,
+  files: readonly string[],
+): Promise<Tensor> {
+  using vae = openVae(config);
+  const parts: Tensor[] = [];
+  for (let first = 0; first < files.length; first += BATCH) {
+    signal.throwIfAborted();
+    using pixels = await loadImages(files.slice(first, first + BATCH), {
+      size: config.data.resolution,
+      signal,
+    });
+    const encoded = inferenceMode(() =>
+      scope(() =>
+        vae.encode(toModelRange(pixels).to(config.device)).mode().mul(vae.config.scaling_factor).to("cpu"),
+      ),
+    );
+    parts.push(keep(encoded));
+    progress({ task: "encoding images", done: Math.min(first + BATCH, files.length), total: files.length });
+    await nextTurn();
+  }
+  const latents = keep(scope(() => cat(parts, 0)));
+  for (const part of parts) part.dispose();
+  return latents;
+}
+
+function encodeCaptions(config: ExperimentConfig, captions: readonly string[]): Tensor {
+  using encoder = openTextEncoder(config);
+  const tokenizer = openTokenizer(config);
+  const parts: Tensor[] = [];
+  for (let first = 0; first < captions.length; first += BATCH) {
+    const { inputIds, shape } = tokenizer.encode(captions.slice(first, first + BATCH));
+    parts.push(
+      keep(
+        inferenceMode(() =>
+          scope(() => encoder.forward(tensor(inputIds, { shape, device: config.device })).to("cpu")),
+        ),
+      ),
+    );
+  }
+  const states = keep(scope(() => cat(parts, 0)));
+  for (const part of parts) part.dispose();
+  return states;
+}

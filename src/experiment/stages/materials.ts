@@ -1,0 +1,89 @@
+// What the stages load again and again: the model folder's parts, the latents with their captions.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
+import { modelFolder, readJsonObject, readSafetensors, writeSafetensors } from "../../checkpoint/index.ts";
+import type { LatentSet } from "../../method/index.ts";
+import { loadTextEncoder, loadUnet, loadVae, UNet2DConditionModel } from "../../models/index.ts";
+import { ParamStore } from "../../nn/index.ts";
+import { loadScheduler, type Scheduler, type SchedulerName } from "../../schedulers/index.ts";
+import { ClipTokenizer } from "../../tokenizers/index.ts";
+import { keep, scope, tensor, writeFileAtomic } from "../../torch/index.ts";
+import { type ExperimentConfig, modelFolderOf, resolveUnet } from "../config.ts";
+import { hashFolder } from "../hash.ts";
+
+/** Fingerprint of the named parts of the model folder. */
+export async function modelHash(
+  config: ExperimentConfig,
+  parts: readonly ("unet" | "vae" | "text_encoder" | "tokenizer" | "scheduler")[],
+): Promise<Record<string, string>> {
+  const folders = modelFolder(modelFolderOf(config), parts);
+  const entries = await Promise.all(
+    parts.map(async (part) => [part, await hashFolder(folders[part])] as const),
+  );
+  return Object.fromEntries(entries);
+}
+
+/** Weights are kept in float32 for training, whatever the file holds. */
+const float32On = (config: ExperimentConfig) => ({ dtype: "float32", device: config.device }) as const;
+
+export const openVae = (config: ExperimentConfig) =>
+  loadVae(join(modelFolderOf(config), "vae"), float32On(config));
+
+export const openTextEncoder = (config: ExperimentConfig) =>
+  loadTextEncoder(join(modelFolderOf(config), "text_encoder"), float32On(config));
+
+export const openTokenizer = (config: ExperimentConfig) =>
+  ClipTokenizer.load(join(modelFolderOf(config), "tokenizer"));
+
+export const openScheduler = (config: ExperimentConfig, as?: SchedulerName): Scheduler =>
+  loadScheduler(join(modelFolderOf(config), "scheduler"), { as });
+
+/** The U-Net that stage 1 starts from: the model folder's, or its architecture with fresh weights. */
+export function initialUnet(config: ExperimentConfig): UNet2DConditionModel {
+  const folder = join(modelFolderOf(config), "unet");
+  if (resolveUnet(config) === "pretrained") return loadUnet(folder, float32On(config));
+  const vs = ParamStore.seeded({ seed: config.seed, device: config.device });
+  return new UNet2DConditionModel(vs, readJsonObject(join(folder, "config.json")));
+}
+
+/** The U-Net that stage 1 made. */
+export const baseUnet = (config: ExperimentConfig, baseDir: string): UNet2DConditionModel =>
+  loadUnet(join(baseDir, "unet"), float32On(config));
+
+const TENSORS = "latents.safetensors";
+const ITEMS = "items.json";
+
+export function saveLatentSet(dir: string, set: LatentSet): void {
+  using captionOf = tensor(set.captionOf);
+  writeSafetensors(
+    join(dir, TENSORS),
+    { latents: set.latents, states: set.states, caption_of: captionOf },
+    { format: "pt" },
+  );
+  writeFileAtomic(join(dir, ITEMS), JSON.stringify({ ids: set.ids, captions: set.captions }));
+}
+
+export function loadLatentSet(dir: string, device = "cpu"): LatentSet & Disposable {
+  const tensors = readSafetensors(join(dir, TENSORS));
+  const { ids, captions } = readJsonObject(join(dir, ITEMS)) as { ids: string[]; captions: string[] };
+  const on = (name: string) => keep(scope(() => tensors.get(name)!.to(device)));
+  const [latents, states] = [on("latents"), on("states")];
+  const captionOf = tensors.get("caption_of")!.toArray() as Int32Array;
+  for (const value of tensors.values()) value.dispose();
+  return {
+    ids,
+    captions,
+    latents,
+    states,
+    captionOf,
+    [Symbol.dispose]() {
+      latents.dispose();
+      states.dispose();
+    },
+  };
+}
+
+/** Reads JSON if the file exists. */
+export const readJsonIfThere = <T>(path: string): T | undefined =>
+  existsSync(path) ? (readJsonObject(path) as T) : undefined;

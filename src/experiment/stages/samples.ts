@@ -1,0 +1,162 @@
+// Stages "samples-base" and "samples": the same prompts and seeds through the base and through the guided model.
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+
+import { readSafetensors, writeSafetensors } from "../../checkpoint/index.ts";
+import { savePng } from "../../data/index.ts";
+import type { Denoiser } from "../../pipelines/index.ts";
+import { TextToImagePipeline } from "../../pipelines/index.ts";
+import { cat, ConfigError, keep, scope, type Tensor, writeFileAtomic } from "../../torch/index.ts";
+import type { ExperimentConfig } from "../config.ts";
+import type { Stage, StageContext } from "../stage.ts";
+import { loadGuidance } from "./guidance-model.ts";
+import {
+  baseUnet,
+  loadLatentSet,
+  modelHash,
+  openScheduler,
+  openTextEncoder,
+  openTokenizer,
+  openVae,
+  readJsonIfThere,
+} from "./materials.ts";
+
+/** What a samples stage leaves in samples.json beside images.safetensors and the PNG files. */
+export interface SamplesSummary {
+  readonly prompts: readonly string[];
+  readonly perPrompt: number;
+  readonly firstSeed: number;
+}
+
+const inputs = async (config: ExperimentConfig) => {
+  const { batchSize: _, ...samples } = config.samples;
+  return { samples, model: await modelHash(config, ["vae", "text_encoder", "tokenizer", "scheduler"]) };
+};
+
+export const baseSamplesStage: Stage = {
+  name: "samples-base",
+  needs: ["latents", "base"],
+  inputs,
+  async run(context) {
+    using unet = baseUnet(context.config, context.input("base"));
+    return await sample(context, unet.eval());
+  },
+};
+
+export const guidedSamplesStage = (suffix: string): Stage => ({
+  name: `samples${suffix}`,
+  needs: ["latents", "base", `guidance${suffix}`],
+  inputs: async (config) => ({ ...(await inputs(config)), strength: config.guidance.strength }),
+  async run(context) {
+    const { config, input } = context;
+    const dir = input(`guidance${suffix}`);
+    using unet = baseUnet(config, input("base"));
+    // Without a trained module (no second population was found) the guided model is the base.
+    if (!readJsonIfThere(join(dir, "guidance.json"))) return await sample(context, unet.eval());
+    using guidance = loadGuidance(unet, dir, config.guidance);
+    return await sample(context, guidance.denoiser);
+  },
+});
+
+/** Prompts of the configuration, or the data's own captions if they are few. */
+function promptsOf({ config, input }: StageContext): readonly string[] {
+  if (config.samples.prompts) return config.samples.prompts;
+  using set = loadLatentSet(input("latents"));
+  const captions = set.captions.filter((caption) => caption !== "");
+  if (captions.length > 8)
+    throw new ConfigError(
+      `The data has ${captions.length} different captions; say under samples.prompts which prompts to sample (2 to 8 of them).`,
+    );
+  return captions;
+}
+
+async function sample(context: StageContext, denoiser: Denoiser): Promise<Record<string, unknown>> {
+  const { config, dir, signal, progress } = context;
+  const { perPrompt, steps, guidanceScale, seed, batchSize, scheduler } = config.samples;
+  const prompts = promptsOf(context);
+  using vae = openVae(config);
+  using textEncoder = openTextEncoder(config);
+  const pipeline = new TextToImagePipeline({
+    unet: denoiser,
+    vae,
+    textEncoder,
+    tokenizer: openTokenizer(config),
+    scheduler: openScheduler(config, scheduler),
+    latentShape: [
+      vae.config.latent_channels,
+      config.data.resolution / scaleOf(vae),
+      config.data.resolution / scaleOf(vae),
+    ],
+    device: config.device,
+  });
+  const all = prompts.flatMap((prompt) => Array.from({ length: perPrompt }, () => prompt));
+  const parts: Tensor[] = [];
+  const batches = pipeline.batches({
+    prompts: all,
+    seeds: all.map((_, i) => seed + i),
+    steps,
+    guidanceScale,
+    batchSize,
+    signal,
+    onStep: ({ imagesDone, step, steps: count }) => {
+      const inBatch = Math.min(batchSize, all.length - imagesDone);
+      progress({ task: "sampling", done: imagesDone + (inBatch * step) / count, total: all.length });
+    },
+  });
+  for await (const { latents, images } of batches) {
+    latents.dispose();
+    parts.push(images!);
+  }
+  await writePngs(dir, parts, { prompts, perPrompt });
+  writeImages(dir, parts);
+  for (const part of parts) part.dispose();
+  const summary: SamplesSummary = { prompts, perPrompt, firstSeed: seed };
+  writeFileAtomic(join(dir, "samples.json"), JSON.stringify(summary, null, 2));
+  return { images: all.length, prompts };
+}
+
+/** How many pixels one latent stands for along a side. */
+const scaleOf = ({ config }: { config: { block_out_channels: readonly number[] } }): number =>
+  2 ** (config.block_out_channels.length - 1);
+
+/** A prompt as a folder name; the index keeps prompts apart that differ only in signs. */
+export const promptFolder = (prompt: string, index: number): string =>
+  `${index}-${prompt
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-|-$/g, "")
+    .slice(0, 60)}`;
+
+async function writePngs(
+  dir: string,
+  parts: readonly Tensor[],
+  { prompts, perPrompt }: { prompts: readonly string[]; perPrompt: number },
+): Promise<void> {
+  const folders = prompts.map((prompt, i) => join(dir, "images", promptFolder(prompt, i)));
+  for (const folder of folders) mkdirSync(folder, { recursive: true });
+  let index = 0;
+  for (const part of parts) {
+    const pictures = part.unbind(0);
+    const first = index;
+    index += pictures.length;
+    await Promise.all(
+      pictures.map((picture, i) => {
+        const position = first + i;
+        const name = `${String(position % perPrompt).padStart(4, "0")}.png`;
+        return savePng(join(folders[Math.floor(position / perPrompt)]!, name), picture);
+      }),
+    );
+    for (const picture of pictures) picture.dispose();
+  }
+}
+
+function writeImages(dir: string, parts: readonly Tensor[]): void {
+  using images = keep(scope(() => cat([...parts], 0)));
+  writeSafetensors(join(dir, "images.safetensors"), { images }, { format: "pt" });
+}
+
+/** The images of a samples stage, uint8 [prompts * perPrompt, 3, H, W], with their summary. */
+export function loadSamples(dir: string): SamplesSummary & { images: Tensor } {
+  const images = readSafetensors(join(dir, "images.safetensors")).get("images")!;
+  return { ...readJsonIfThere<SamplesSummary>(join(dir, "samples.json"))!, images };
+}

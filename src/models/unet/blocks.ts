@@ -1,0 +1,145 @@
+/**
+ * The down, middle and up blocks of the U-Net: residual blocks, each followed by a transformer where the block type says
+ * so. Mirrors diffusers models/unets/unet_2d_blocks.py (CrossAttn)DownBlock2D, UNetMidBlock2DCrossAttn, (CrossAttn)UpBlock2D.
+ */
+import { Module } from "../../nn/index.ts";
+import type { Activation, ParamStore } from "../../nn/index.ts";
+import { cat, scope } from "../../torch/index.ts";
+import type { Tensor } from "../../torch/index.ts";
+import { Downsample } from "../blocks/downsample.ts";
+import { ResnetBlock } from "../blocks/resnet-block.ts";
+import { Upsample } from "../blocks/upsample.ts";
+import { item } from "../config.ts";
+import { Transformer2D } from "./transformer-2d.ts";
+import type { Transformer2DConfig } from "./transformer-2d.ts";
+
+export interface UNetBlockConfig {
+  readonly tembChannels: number;
+  readonly groups: number;
+  readonly eps: number;
+  readonly act: Activation;
+  /** Undefined: no attention at this level. */
+  readonly transformer?: Transformer2DConfig;
+}
+
+/** What every block gets besides its feature map. */
+export interface Conditioning {
+  /** Time embedding after its activation, [B, tembChannels]. */
+  readonly tembAct: Tensor;
+  /** Text states [B, M, contextDim]. */
+  readonly context: Tensor;
+}
+
+const transformers = (
+  vs: ParamStore,
+  count: number,
+  channels: number,
+  config: Transformer2DConfig | undefined,
+) =>
+  config === undefined
+    ? []
+    : Array.from({ length: count }, (_, i) => new Transformer2D(vs.at("attentions", i), channels, config));
+
+export class DownBlock extends Module {
+  readonly #resnets: ResnetBlock[];
+  readonly #attentions: Transformer2D[];
+  readonly #downsampler: Downsample | undefined;
+
+  constructor(
+    vs: ParamStore,
+    { inChannels, outChannels, layers }: { inChannels: number; outChannels: number; layers: number },
+    {
+      transformer,
+      downsamplePadding,
+      ...resnet
+    }: UNetBlockConfig & { downsamplePadding: number | undefined },
+  ) {
+    super(vs);
+    this.#attentions = transformers(vs, layers, outChannels, transformer);
+    this.#resnets = Array.from({ length: layers }, (_, i) => {
+      const channels = { inChannels: i === 0 ? inChannels : outChannels, outChannels };
+      return new ResnetBlock(vs.at("resnets", i), { ...resnet, ...channels });
+    });
+    if (downsamplePadding !== undefined) {
+      this.#downsampler = new Downsample(vs.at("downsamplers", 0), outChannels, {
+        padding: downsamplePadding,
+      });
+    }
+  }
+
+  /** All states of the block, for the skip connections; the last one goes on. */
+  forward(xs: Tensor, { tembAct, context }: Conditioning): Tensor[] {
+    const states: Tensor[] = [];
+    let h = xs;
+    this.#resnets.forEach((resnet, i) => {
+      h = resnet.forward(h, tembAct);
+      h = this.#attentions[i]?.forward(h, context) ?? h;
+      states.push(h);
+    });
+    if (this.#downsampler !== undefined) states.push(this.#downsampler.forward(h));
+    return states;
+  }
+}
+
+export class MidBlock extends Module {
+  readonly #resnets: [ResnetBlock, ResnetBlock];
+  readonly #attention: Transformer2D;
+
+  constructor(
+    vs: ParamStore,
+    channels: number,
+    config: UNetBlockConfig & { transformer: Transformer2DConfig; outputScaleFactor: number },
+  ) {
+    super(vs);
+    const { transformer, ...resnet } = config;
+    const block = (i: number) =>
+      new ResnetBlock(vs.at("resnets", i), { ...resnet, inChannels: channels, outChannels: channels });
+    this.#attention = new Transformer2D(vs.at("attentions", 0), channels, transformer);
+    this.#resnets = [block(0), block(1)];
+  }
+
+  /** [B, C, H, W] -> [B, C, H, W]. */
+  forward(xs: Tensor, { tembAct, context }: Conditioning): Tensor {
+    const h = this.#attention.forward(this.#resnets[0].forward(xs, tembAct), context);
+    return this.#resnets[1].forward(h, tembAct);
+  }
+}
+
+export class UpBlock extends Module {
+  readonly #resnets: ResnetBlock[];
+  readonly #attentions: Transformer2D[];
+  readonly #upsampler: Upsample | undefined;
+
+  /** @param skipChannels channels of the skip connections in the order in which they are used. */
+  constructor(
+    vs: ParamStore,
+    {
+      inChannels,
+      outChannels,
+      skipChannels,
+    }: { inChannels: number; outChannels: number; skipChannels: number[] },
+    { transformer, upsample, ...resnet }: UNetBlockConfig & { upsample: boolean },
+  ) {
+    super(vs);
+    this.#attentions = transformers(vs, skipChannels.length, outChannels, transformer);
+    this.#resnets = skipChannels.map((skip, i) => {
+      const channels = { inChannels: (i === 0 ? inChannels : outChannels) + skip, outChannels };
+      return new ResnetBlock(vs.at("resnets", i), { ...resnet, ...channels });
+    });
+    if (upsample) this.#upsampler = new Upsample(vs.at("upsamplers", 0), outChannels);
+  }
+
+  /** Takes its skip connections from the end of `skips`; the next one left tells the size to grow to. */
+  forward(xs: Tensor, skips: Tensor[], { tembAct, context }: Conditioning): Tensor {
+    let h = xs;
+    this.#resnets.forEach((resnet, i) => {
+      const input = h;
+      const skip = item(skips, -1);
+      skips.pop();
+      h = scope(() => resnet.forward(cat([input, skip], 1), tembAct));
+      h = this.#attentions[i]?.forward(h, context) ?? h;
+    });
+    const size = skips.at(-1)?.shape.slice(2) as [number, number] | undefined;
+    return this.#upsampler?.forward(h, size) ?? h;
+  }
+}

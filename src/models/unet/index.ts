@@ -1,0 +1,3 @@
+export { UNET_DEFAULTS, unetConfig } from "./config.ts";
+export type { UNetConfig } from "./config.ts";
+export { UNet2DConditionModel } from "./unet.ts";

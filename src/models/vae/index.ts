@@ -1,0 +1,3 @@
+export { AutoencoderKL, LatentDistribution } from "./autoencoder-kl.ts";
+export { VAE_DEFAULTS, vaeConfig } from "./config.ts";
+export type { VaeConfig } from "./config.ts";

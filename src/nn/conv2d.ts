@@ -1,0 +1,40 @@
+/** Two-dimensional convolution, keys `weight` [out, in, k, k] and `bias` [out]; mirrors torch.nn.Conv2d. */
+import { conv2d } from "../torch/index.ts";
+import type { Tensor } from "../torch/index.ts";
+import { fanInUniform } from "./init.ts";
+import type { LoraAdapter } from "./lora-adapter.ts";
+import { Module } from "./module.ts";
+import type { Parameter } from "./parameter.ts";
+import type { ParamStore } from "./param-store.ts";
+
+export interface Conv2dOptions {
+  readonly kernelSize?: number;
+  readonly stride?: number;
+  readonly padding?: number;
+  readonly bias?: boolean;
+}
+
+export class Conv2d extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter | undefined;
+  readonly stride: number[];
+  readonly padding: number[];
+  /** Low-rank update, see lora.ts. */
+  adapter: LoraAdapter | undefined;
+
+  constructor(vs: ParamStore, inChannels: number, outChannels: number, options: Conv2dOptions = {}) {
+    super(vs);
+    const { kernelSize = 3, stride = 1, padding = (kernelSize - 1) / 2, bias = true } = options;
+    const init = fanInUniform(inChannels * kernelSize * kernelSize);
+    this.weight = vs.parameter("weight", [outChannels, inChannels, kernelSize, kernelSize], init);
+    this.bias = bias ? vs.parameter("bias", [outChannels], init) : undefined;
+    this.stride = [stride, stride];
+    this.padding = [padding, padding];
+  }
+
+  /** [B, in, H, W] -> [B, out, H', W']. */
+  forward(xs: Tensor): Tensor {
+    const weight = this.adapter?.active ? this.adapter.composedWeight() : this.weight.value;
+    return conv2d(xs, weight, this.bias?.value, this.stride, this.padding);
+  }
+}

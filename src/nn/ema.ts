@@ -1,0 +1,82 @@
+/** Exponential moving average of parameters, as diffusers' training_utils.EMAModel (decay formula and warm-up). */
+import { CheckpointError, foreachLerp_, keep, noGrad, scope } from "../torch/index.ts";
+import type { Tensor } from "../torch/index.ts";
+import { keyErrors } from "./key-errors.ts";
+
+export interface EmaOptions {
+  readonly decay?: number;
+  readonly minDecay?: number;
+  readonly updateAfterStep?: number;
+  /** True: 1 - (1 + step / invGamma)^-power. False: (1 + step) / (10 + step). Both are capped by `decay`. */
+  readonly useWarmup?: boolean;
+  readonly invGamma?: number;
+  readonly power?: number;
+}
+
+/** The decay factor at an optimisation step that counts from 1. */
+export function emaDecay(optimizationStep: number, options: EmaOptions = {}): number {
+  const { decay = 0.9999, minDecay = 0, updateAfterStep = 0 } = options;
+  const { useWarmup = false, invGamma = 1, power = 2 / 3 } = options;
+  const step = Math.max(0, optimizationStep - updateAfterStep - 1);
+  if (step <= 0) return 0;
+  const current = useWarmup ? 1 - (1 + step / invGamma) ** -power : (1 + step) / (10 + step);
+  return Math.max(Math.min(current, decay), minDecay);
+}
+
+export class Ema {
+  readonly #options: EmaOptions;
+  readonly #params: readonly Tensor[];
+  readonly #shadow: ReadonlyMap<string, Tensor>;
+  /** Number of updates so far: saved and restored by the owner, beside the tensors. */
+  optimizationStep = 0;
+
+  /** Starts from copies of the parameters' current values. */
+  constructor(parameters: Iterable<readonly [string, Tensor]>, options: EmaOptions = {}) {
+    const named = [...parameters];
+    this.#options = options;
+    this.#params = named.map(([, param]) => param);
+    this.#shadow = new Map(named.map(([key, param]) => [key, keep(scope(() => param.detach().clone()))]));
+  }
+
+  /** Moves the averages towards the current parameters. */
+  step(): void {
+    this.optimizationStep += 1;
+    const decay = emaDecay(this.optimizationStep, this.#options);
+    noGrad(() => {
+      foreachLerp_([...this.#shadow.values()], [...this.#params], 1 - decay);
+    });
+  }
+
+  /** The averages by key: not copies. */
+  stateDict(): Map<string, Tensor> {
+    return new Map(this.#shadow);
+  }
+
+  loadStateDict(state: ReadonlyMap<string, Tensor>): void {
+    const message = keyErrors({
+      missing: [...this.#shadow.keys()].filter((key) => !state.has(key)),
+      unexpected: [...state.keys()].filter((key) => !this.#shadow.has(key)),
+      mismatched: [],
+    });
+    if (message !== undefined) throw new CheckpointError(message);
+    noGrad(() => {
+      scope(() => {
+        for (const [key, shadow] of this.#shadow) shadow.copy_(state.get(key)!);
+      });
+    });
+  }
+
+  /** Writes the averages into the parameters that are tracked. */
+  copyToParameters(): void {
+    noGrad(() => {
+      scope(() => {
+        const shadow = [...this.#shadow.values()];
+        this.#params.forEach((param, i) => param.copy_(shadow[i]!));
+      });
+    });
+  }
+
+  [Symbol.dispose](): void {
+    for (const tensor of this.#shadow.values()) tensor.dispose();
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * The base class of layers and models. Parameters, buffers and sub-modules are those that were made under the module's
+ * path of the ParamStore: registration is explicit and keys are written once, where the layer is made.
+ */
+import { CheckpointError, keep, noGrad, scope } from "../torch/index.ts";
+import type { Device, DType, Tensor } from "../torch/index.ts";
+import { keyErrors } from "./key-errors.ts";
+import type { ParamStore } from "./param-store.ts";
+
+export abstract class Module {
+  readonly #store: ParamStore;
+  #training = false;
+
+  constructor(vs: ParamStore) {
+    this.#store = vs;
+    vs.register(this);
+  }
+
+  /** True after `train()`, false after `eval()` and at first. */
+  get training(): boolean {
+    return this.#training;
+  }
+
+  /** This module ("") and all below it with their dotted paths. */
+  namedModules(): IterableIterator<[string, Module]> {
+    return this.#store.modules();
+  }
+
+  /** Parameters with their checkpoint keys, relative to this module. */
+  *namedParameters(): IterableIterator<[string, Tensor]> {
+    for (const [key, slot] of this.#store.parameters()) yield [key, slot.value];
+  }
+
+  parameters(): Tensor[] {
+    return Array.from(this.namedParameters(), ([, value]) => value);
+  }
+
+  /** Number of scalars in all parameters. */
+  parameterCount(): number {
+    let count = 0;
+    for (const [, slot] of this.#store.parameters()) count += slot.shape.reduce((a, b) => a * b, 1);
+    return count;
+  }
+
+  /** The model's own tensors by checkpoint key: not copies. */
+  stateDict(): Map<string, Tensor> {
+    return new Map(this.namedParameters());
+  }
+
+  /**
+   * Copies values into the parameters, in place.
+   * @throws CheckpointError listing all missing, unexpected and mismatched keys; nothing is copied then.
+   */
+  loadStateDict(state: ReadonlyMap<string, Tensor>, { strict = true }: { strict?: boolean } = {}): void {
+    const own = this.stateDict();
+    const missing = strict ? [...own.keys()].filter((key) => !state.has(key)) : [];
+    const unexpected = strict ? [...state.keys()].filter((key) => !own.has(key)) : [];
+    const mismatched: string[] = [];
+    for (const [key, value] of own) {
+      const given = state.get(key)?.shape;
+      if (given !== undefined && given.join() !== value.shape.join()) {
+        mismatched.push(
+          `${key}: [${given.join(", ")}] in the checkpoint, [${value.shape.join(", ")}] in the model`,
+        );
+      }
+    }
+    const message = keyErrors({ missing, unexpected, mismatched });
+    if (message !== undefined) throw new CheckpointError(message);
+    noGrad(() => {
+      scope(() => {
+        for (const [key, value] of own) {
+          const given = state.get(key);
+          if (given !== undefined) value.copy_(given);
+        }
+      });
+    });
+  }
+
+  /** Switches gradients on or off for every parameter. */
+  requiresGrad_(flag = true): this {
+    for (const [, slot] of this.#store.parameters()) slot.value.requiresGrad_(flag);
+    return this;
+  }
+
+  /** Moves or converts every parameter; make optimizers afterwards, because they hold the tensors themselves. */
+  to({ dtype, device }: { dtype?: DType; device?: Device }): this {
+    for (const [, slot] of this.#store.parameters()) {
+      const { value } = slot;
+      const target = { dtype: dtype ?? value.dtype, device: device ?? value.device };
+      if (target.dtype === value.dtype && target.device === value.device) continue;
+      const moved = keep(scope(() => value.detach().to(target)));
+      slot.replace(moved.requiresGrad_(value.requiresGrad));
+    }
+    if (device === undefined) return this;
+    for (const [, slot] of this.#store.buffers()) {
+      if (slot.value.device !== device) slot.replace(keep(scope(() => slot.value.to(device))));
+    }
+    return this;
+  }
+
+  train(flag = true): this {
+    for (const [, module] of this.namedModules()) module.#training = flag;
+    return this;
+  }
+
+  eval(): this {
+    return this.train(false);
+  }
+
+  /** Drops all gradients (they become undefined, not zero, as PyTorch's default). */
+  zeroGrad(): void {
+    for (const [, slot] of this.#store.parameters()) slot.value.grad = undefined;
+  }
+
+  /** Releases every parameter and buffer at once. */
+  [Symbol.dispose](): void {
+    for (const [, slot] of this.#store.parameters()) slot.dispose();
+    for (const [, slot] of this.#store.buffers()) slot.dispose();
+  }
+}

@@ -1,0 +1,24 @@
+// What a text-to-image pipeline asks of its parts; models fit by shape, no base class needed.
+import type { Tensor } from "../torch/index.ts";
+
+/** Predicts noise, velocity or latents: a U-Net, or a U-Net with guidance around it. */
+export interface Denoiser {
+  /** sample [B, C, H, W], timesteps int64 [B], encoderHiddenStates [B, L, D] -> [B, C, H, W]. */
+  forward(sample: Tensor, timesteps: Tensor, encoderHiddenStates: Tensor): Tensor;
+}
+
+/** The decoding half of an autoencoder. */
+export interface ImageDecoder {
+  /** Latents divided by the scaling factor, [B, C, h, w] -> pixels in [-1, 1], [B, 3, H, W]. */
+  decode(latents: Tensor): Tensor;
+  readonly config: { readonly scaling_factor: number };
+}
+
+export interface TextEncoder {
+  /** Token ids int64 [B, L] -> last hidden state [B, L, D]. */
+  forward(inputIds: Tensor): Tensor;
+}
+
+export interface TextTokenizer {
+  encode(texts: readonly string[]): { inputIds: BigInt64Array; shape: [number, number] };
+}

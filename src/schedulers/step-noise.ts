@@ -1,0 +1,24 @@
+// Gaussian noise for a batch, from one generator or one per sample.
+import { cat, Generator, randn, ShapeError, type Tensor } from "../torch/index.ts";
+
+/**
+ * Standard normal noise shaped like `like`. With a list, sample i is drawn from generator i alone, so that an image is
+ * the same in every batch it is part of. Each generator draws on its own device: a CPU generator gives the same
+ * numbers wherever the model is.
+ */
+export function stepNoise(like: Tensor, generator?: Generator | readonly Generator[]): Tensor {
+  const { shape, dtype, device } = like;
+  if (generator === undefined) return randn([...shape], { dtype, device });
+  const draw = (size: number[], source: Generator) =>
+    randn(size, { generator: source, dtype, device: source.device });
+  if (generator instanceof Generator) return draw([...shape], generator).to(device);
+  if (generator.length !== shape[0])
+    throw new ShapeError(
+      `${generator.length} generators for a batch of ${shape[0]} samples; give one per sample.`,
+    );
+  const one = [1, ...shape.slice(1)];
+  return cat(
+    generator.map((own) => draw(one, own)),
+    0,
+  ).to(device);
+}
