@@ -14,17 +14,28 @@ void account(Env& env, int64_t count, int64_t bytes) {
   env.tensors += count;
   env.bytes += bytes;
   env.unreported += bytes;
-  if (!env.closed && (env.unreported > kReportStep || env.unreported < -kReportStep)) {
-    int64_t total = 0;
-    napi_adjust_external_memory(env.env, env.unreported, &total);
-    env.unreported = 0;
-  }
+}
+
+// Never from a finalizer: telling the collector may start a collection, and V8 aborts when one starts inside another.
+void report(Env& env) {
+  if (env.unreported < kReportStep && env.unreported > -kReportStep) return;
+  int64_t total = 0;
+  int64_t change = env.unreported;
+  env.unreported = 0;
+  napi_adjust_external_memory(env.env, change, &total);
+}
+
+void drop(TensorBox& box) {
+  if (box.released) return;
+  box.released = true;
+  box.tensor = at::Tensor();
+  account(*box.env, -1, -box.bytes);
 }
 
 void collectTensor(node_api_basic_env, void* data, void*) {
   auto* box = static_cast<TensorBox*>(data);
   Env* env = box->env;
-  release(*box);
+  drop(*box);
   delete box;
   if (--env->boxes == 0 && env->closed) delete env;
 }
@@ -43,14 +54,13 @@ napi_value wrap(Env& env, at::Tensor tensor) {
   }
   env.boxes++;
   account(env, 1, box->bytes);
+  report(env);
   return value;
 }
 
 void release(TensorBox& box) {
-  if (box.released) return;
-  box.released = true;
-  box.tensor = at::Tensor();
-  account(*box.env, -1, -box.bytes);
+  drop(box);
+  report(*box.env);
 }
 
 TensorBox& boxOf(napi_env env, napi_value value) {

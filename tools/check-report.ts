@@ -68,15 +68,15 @@ process.exitCode = problems === 0 ? 0 : 1;
 
 async function judge(page: Page, name: string): Promise<number> {
   await page.evaluate(axe);
-  const violations = (await page.evaluate("axe.run().then((result) => result.violations)")) as Violation[];
+  const violations = await page.evaluate<Violation[]>("axe.run().then((result) => result.violations)");
   for (const { id, help, nodes } of violations) {
     console.error(`${name}: ${id}: ${help} (${nodes.length} places)`);
     for (const node of nodes.slice(0, 3))
       console.error(`  ${node.html.slice(0, 200)}\n  ${node.failureSummary ?? ""}`);
   }
-  const overflow = (await page.evaluate(
+  const overflow = await page.evaluate<number>(
     "document.documentElement.scrollWidth - document.documentElement.clientWidth",
-  )) as number;
+  );
   if (overflow > 0) console.error(`${name}: the page is ${overflow} px wider than the window`);
   return violations.length + (overflow > 0 ? 1 : 0);
 }

@@ -79,8 +79,10 @@ const groups = section({
     .array(int(0), "a list of timesteps such as [700, 900]")
     .min(1, "at least one timestep")
     .refine((list) => new Set(list).size === list.length, "timesteps that differ from each other")
-    .default([700, 800, 850, 900, 930, 960, 985]),
-  noises: int(1, 1000).default(2),
+    .default([700, 800, 850, 950, 999]),
+  noises: int(1, 1000).default(1),
+  /** What the profile compares an image's loss with: its loss under the empty caption, or nothing. */
+  contrast: choice(["empty-caption", "none"]).default("empty-caption"),
   count: int(2, 64).default(2),
   batchSize: int(1, 65_536).default(256),
   /** Column with the true labels; read by method "oracle" only. */

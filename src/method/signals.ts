@@ -15,6 +15,12 @@ export interface SignalOptions {
   readonly timesteps: readonly number[];
   /** Noises per timestep of `profile`. */
   readonly noises: number;
+  /**
+   * What `profile` compares each loss with. "empty-caption": the same image's loss under the empty caption, for the
+   * same noise, so that what makes a picture hard as such cancels out and what its caption makes unlikely remains.
+   * It needs a base trained with caption dropout. "none": the loss itself.
+   */
+  readonly contrast?: "empty-caption" | "none";
   /** Called after each batch; may wait (a turn of the event loop) and may throw to stop. */
   readonly onBatch?: (done: number, total: number) => void | Promise<void>;
 }
@@ -42,29 +48,39 @@ export function measureSignal(
 }
 
 /** The same noises and timesteps for every image: images differ by their loss only through what they show. */
-async function profile(parts: Parts, set: LatentSet, options: SignalOptions): Promise<Signal> {
-  const { timesteps, noises: count, seed } = options;
+async function profile(
+  { denoiser, scheduler }: Parts,
+  set: LatentSet,
+  options: SignalOptions,
+): Promise<Signal> {
+  const { timesteps, noises: count, seed, contrast = "empty-caption" } = options;
   const [, ...shape] = set.latents.shape;
   const { device } = set.latents;
   const noises = randn([count, ...shape], { generator: stepGenerator(seed, 0) }).to(device);
   const columns = timesteps.flatMap((timestep) =>
     Array.from({ length: count }, (_, noise) => ({ timestep, noise })),
   );
+  const empty = set.states.slice(0, set.captions.length - 1);
   const losses = await inBatches(set, options, columns.length, (rows) =>
     stack(
-      columns.map(({ timestep, noise }) =>
-        diffusionLoss(parts.denoiser, parts.scheduler, {
+      columns.map(({ timestep, noise }) => {
+        const batch = {
           ...rows,
           noise: noises
             .select(0, noise)
             .unsqueeze(0)
             .expand([...rows.latents.shape]),
           timesteps: full([rows.latents.shape[0]!], timestep, { dtype: "int64", device }),
-        }),
-      ),
+        };
+        const own = diffusionLoss(denoiser, scheduler, batch);
+        if (contrast === "none") return own;
+        const encoderHiddenStates = empty.expand([...rows.encoderHiddenStates.shape]);
+        return own.sub(diffusionLoss(denoiser, scheduler, { ...batch, encoderHiddenStates }));
+      }),
       1,
     ),
   );
+  empty.dispose();
   noises.dispose();
   return { losses, columns };
 }

@@ -7,7 +7,13 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { findWeights } from "../../src/checkpoint/index.ts";
 import { loadVae, saveTextEncoder, saveVae } from "../../src/models/index.ts";
-import { scope, setFlushDenormal, setNumThreads, writeFileAtomic, type Tensor } from "../../src/torch/index.ts";
+import {
+  scope,
+  setFlushDenormal,
+  setNumThreads,
+  writeFileAtomic,
+  type Tensor,
+} from "../../src/torch/index.ts";
 import { balancedBirds, BIRDS_SEED } from "./birds.ts";
 import { makeTokenizer, writeConfigurations } from "./model-folder.ts";
 import { readme } from "./readme.ts";
@@ -21,8 +27,8 @@ const COUNTS = { train: 6000, validation: 512 };
 const { values: options } = parseArgs({
   options: {
     out: { type: "string", default: "assets/birds" },
-    "vae-steps": { type: "string", default: "6000" },
-    "text-steps": { type: "string", default: "300" },
+    "vae-steps": { type: "string", default: "5600" },
+    "text-steps": { type: "string", default: "200" },
     sheet: { type: "string" },
   },
 });
@@ -49,7 +55,7 @@ say(`tokenizer: ${tokenizer.vocabSize} tokens`);
 const text = trainText(train, tokenizer, {
   steps: textSteps,
   batchSize: 32,
-  lr: 1e-3,
+  lr: 2e-3,
   seed: SEED,
   logEvery: 50,
   log: (step, loss) => say(`text ${step}: loss ${loss.toFixed(4)}`),
@@ -58,10 +64,10 @@ saveTextEncoder(join(out, "text_encoder"), text.to({ dtype: "float16" }));
 
 const trained = trainVae(train.images, {
   steps: vaeSteps,
-  batchSize: 8,
+  batchSize: 4,
   lr: 2e-3,
   seed: SEED,
-  logEvery: 100,
+  logEvery: 200,
   log: (model, { step, pixels, edges, kl, stepMs }) => {
     const quality = scope(() => psnr(model, held.slice(0, 0, 64)));
     say(

@@ -2,8 +2,10 @@
  * Image-text pairs scored by a scaled cosine; trained with the sigmoid loss of SigLIP (Zhai et al. 2023,
  * https://arxiv.org/abs/2303.15343, eq. 1), where several texts of a batch may fit one image.
  */
-import { ClipTextModel, ResnetClassifier } from "../../src/models/index.ts";
-import { constant, Linear, Module, ParamStore, type Parameter } from "../../src/nn/index.ts";
+import type { ClipTextModel } from "../../src/models/index.ts";
+import { ResnetClassifier } from "../../src/models/index.ts";
+import type { ParamStore } from "../../src/nn/index.ts";
+import { constant, Linear, Module, type Parameter } from "../../src/nn/index.ts";
 import { scope, tensor, type Tensor } from "../../src/torch/index.ts";
 
 const WIDTH = 64;
@@ -28,7 +30,7 @@ export class PairScore extends Module {
     this.#image = new ResnetClassifier(vs.at("image"), tower);
     this.#projection = new Linear(vs.at("text_projection"), text.config.hidden_size, WIDTH, { bias: false });
     this.#logScale = vs.parameter("log_scale", [], constant(Math.log(10)));
-    this.#bias = vs.parameter("bias", [], constant(-5));
+    this.#bias = vs.parameter("bias", [], constant(0));
   }
 
   /** Images [B, 3, H, W] and token rows of B texts -> scores of all pairs, [B images, B texts]. */
@@ -54,4 +56,11 @@ export class PairScore extends Module {
 export const pairLoss = (scores: Tensor, fits: Tensor): Tensor =>
   scope(() => scores.mul(fits.mul(-2).add(1)).softplus().mean());
 
-const normalized = (xs: Tensor): Tensor => xs.div(xs.square().sum([-1], true).add(1e-12).sqrt());
+/**
+ * Rows of unit length around the batch's mean. A small untrained tower maps all images to nearly one point; without
+ * centring all pairs get one score, and training stays there.
+ */
+function normalized(xs: Tensor): Tensor {
+  const centred = xs.sub(xs.mean([0], true));
+  return centred.div(centred.square().sum([-1], true).add(1e-6).sqrt());
+}

@@ -20,7 +20,10 @@ export function vaeLoss(images: Tensor, reconstructed: Tensor, posterior: Latent
     const error = reconstructed.sub(images);
     const pixels = error.abs().mean();
     const edges = differences(error, 2).abs().mean().add(differences(error, 3).abs().mean());
-    const kl = posterior.kl().mean().div(posterior.mean.numel / posterior.mean.shape[0]!);
+    const kl = posterior
+      .kl()
+      .mean()
+      .div(posterior.mean.numel / posterior.mean.shape[0]!);
     const loss = pixels.add(edges.mul(EDGE_WEIGHT)).add(kl.mul(KL_WEIGHT));
     return { loss, pixels, edges, kl };
   });

@@ -68,18 +68,18 @@ export const groupsStage = (name: string, config: ExperimentConfig): Stage => ({
   name,
   needs: ["latents", "base"],
   inputs: () => {
-    const { timesteps, noises, count } = config.groups;
+    const { timesteps, noises, count, contrast } = config.groups;
     const chosen = resolveGroups(config)!;
     return {
       seed: config.seed,
       ...chosen,
       count,
-      ...(chosen.signal === "profile" ? { timesteps, noises } : {}),
+      ...(chosen.signal === "profile" ? { timesteps, noises, contrast } : {}),
     };
   },
   async run({ config, dir, input, signal, progress }) {
     const { signal: signalName, solver } = resolveGroups(config)!;
-    const { timesteps, noises, batchSize, count } = config.groups;
+    const { timesteps, noises, batchSize, count, contrast } = config.groups;
     using set = loadLatentSet(input("latents"), config.device);
     using unet = baseUnet(config, input("base"));
     const measured = await measureSignal(
@@ -90,6 +90,7 @@ export const groupsStage = (name: string, config: ExperimentConfig): Stage => ({
         seed: config.seed,
         timesteps,
         noises,
+        contrast,
         batchSize,
         onBatch: async (done, total) => {
           progress({ task: "measuring losses", done, total });
