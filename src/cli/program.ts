@@ -5,6 +5,7 @@ import { addBirds } from "./birds.ts";
 import { addDoctor } from "./doctor.ts";
 import { addQuickstart } from "./quickstart.ts";
 import { addRun } from "./run.ts";
+import { addReport } from "./report.ts";
 import { addStageCommands } from "./stage-commands.ts";
 
 const root = () =>
@@ -22,6 +23,7 @@ export function buildProgram(): Program {
   addQuickstart(program);
   addRun(program);
   addStageCommands(program);
+  addReport(program);
   addBirds(program);
   addDoctor(program);
   program.addHelpText(

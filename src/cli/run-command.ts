@@ -22,7 +22,7 @@ export async function runCommand(config: ExperimentConfig, options: RunCommandOp
   }
   await session(async ({ signal, progress, note }) => {
     const result = await runExperiment(config, {
-      ...{ out, force, only, signal },
+      ...{ out, force, only, signal, reproduce: reproduceCommands(config, out) },
       onPlan: (plan) => note(planText(plan, config, resolve(out))),
       onProgress: progress,
       onStage: (event) => note(eventText(event)),
@@ -31,6 +31,12 @@ export async function runCommand(config: ExperimentConfig, options: RunCommandOp
     console.log(summaryText(result));
   });
 }
+
+/** The command as it was typed, and one that needs nothing but the settings file of the run. */
+const reproduceCommands = (config: ExperimentConfig, out: string): string[] => [
+  ["npx", "invdiff", ...process.argv.slice(2)].join(" "),
+  `npx invdiff run ${out}/experiment.yaml --out ${out}-again --seed ${config.seed}`,
+];
 
 function eventText({ stage, state, seconds = 0 }: StageEvent): string {
   switch (state) {

@@ -10,8 +10,7 @@ export const STAGE_COMMANDS = [
   ["infer-groups", ["groups"], "find the groups behind the bias, without labels"],
   ["train", ["guidance"], "train the guidance module over the groups"],
   ["sample", ["samples"], "sample the base and the guided model"],
-  ["evaluate", ["classifiers", "evaluation"], "measure bias, prompt accuracy and FID"],
-  ["report", ["report"], "write report.html"],
+  ["evaluate", ["classifiers", "evaluation"], "measure bias, prompt accuracy and FID; write the report"],
 ] as const satisfies readonly [string, readonly string[], string][];
 
 export function addStageCommands(program: Program): void {

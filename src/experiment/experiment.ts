@@ -10,10 +10,13 @@ import { packageVersion } from "./versions.ts";
 export interface ExperimentOptions extends Omit<RunOptions, "versions"> {
   /** Default: the stages of this package for the configuration. */
   stages?: readonly Stage[];
+  /** Commands that repeat this run, shown in the report. */
+  reproduce?: readonly string[];
 }
 
 /**
  * Runs a whole experiment, or one stage of it (`only`), into `out`.
+ * When the evaluation is among the stages, report.html and evaluation.json are written too.
  * Sets libtorch's threads and turns denormal floats off, both for the whole process, before the first operator.
  * Errors: those of `runStages`; UserError when the device is absent or the engine cannot be loaded.
  */
@@ -34,7 +37,13 @@ export async function runExperiment(
     node: process.versions.node,
     libtorch: torch.libtorchVersion(),
   };
-  return await runStages(stages, config, { ...options, versions });
+  const result = await runStages(stages, config, { ...options, versions });
+  const isEvaluated = Object.keys(result.manifests).some((name) => name.startsWith("evaluation"));
+  if (isEvaluated && !options.stages) {
+    const { writeReport } = await import("./write-report.ts");
+    await writeReport(result.out, config, { reproduce: options.reproduce ?? [] });
+  }
+  return result;
 }
 
 function checkDevice(device: string, count: number): void {

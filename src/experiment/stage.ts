@@ -17,9 +17,9 @@ export interface StageContext {
   /** Unfinished output goes here; the runner renames the folder when `run` returns. It may hold an earlier, interrupted try's files. */
   readonly dir: string;
   /** Folder of a finished stage, e.g. `input("base")`; throws if it was not declared in `needs`. */
-  input(stage: string): string;
+  readonly input: (stage: string) => string;
   readonly signal: AbortSignal;
-  progress(progress: Omit<Progress, "stage">): void;
+  readonly progress: (progress: Omit<Progress, "stage">) => void;
 }
 
 export interface Stage {

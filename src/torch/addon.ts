@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
-import { DisposedTensorError, InvDiffError, OutOfMemoryError, TorchError, UserError } from "./errors.ts";
+import type { InvDiffError } from "./errors.ts";
+import { DisposedTensorError, OutOfMemoryError, TorchError, UserError } from "./errors.ts";
 
 /** An opaque reference to a native object. */
 export type Handle = object & { readonly __handle: unique symbol };
@@ -20,7 +21,7 @@ export interface SchemaArgument {
 interface Addon {
   setErrorFactory(factory: (kind: string, message: string) => Error): void;
   op(name: string, overload: string): number;
-  call(op: number, ...args: unknown[]): unknown;
+  readonly call: (op: number, ...args: unknown[]) => unknown;
   schema(
     name: string,
     overload: string,

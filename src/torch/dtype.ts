@@ -3,8 +3,8 @@
 export type DType =
   "float32" | "float64" | "float16" | "bfloat16" | "int64" | "int32" | "int16" | "int8" | "uint8" | "bool";
 
-/** "cpu", "cuda" or "cuda:N". */
-export type Device = string;
+/** "cpu", "cuda" or "cuda:N"; "meta" for shapes without memory. */
+export type Device = "cpu" | "cuda" | "meta" | (string & {});
 
 export type MemoryFormat = "contiguous_format" | "preserve_format" | "channels_last" | "channels_last_3d";
 

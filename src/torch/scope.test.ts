@@ -45,7 +45,7 @@ describe("scope", () => {
   });
 
   it("leaves kept tensors to their owner", () => {
-    const kept = scope(() => void 0 ?? keep(ones([2])));
+    const kept = scope(() => keep(ones([2])));
     let inner = kept;
     scope(() => {
       inner = keep(ones([3]));

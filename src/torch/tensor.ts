@@ -169,12 +169,12 @@ export function tensor(
   let array: TypedArray;
   let ownShape: number[];
   if (ArrayBuffer.isView(data)) {
-    array = data as TypedArray;
+    array = data;
     ownShape = [array.length];
   } else {
     const flat: number[] = [];
     ownShape = [];
-    flattenInto(data as NestedNumbers, flat, ownShape, 0);
+    flattenInto(data, flat, ownShape, 0);
     // float64 on the way to an integer dtype keeps whole numbers up to 2^53.
     array = dtype && dtype !== "float32" ? Float64Array.from(flat) : Float32Array.from(flat);
   }

@@ -27,7 +27,7 @@ const COUNTS = { train: 6000, validation: 512 };
 const { values: options } = parseArgs({
   options: {
     out: { type: "string", default: "assets/birds" },
-    "vae-steps": { type: "string", default: "5600" },
+    "vae-steps": { type: "string", default: "10000" },
     "text-steps": { type: "string", default: "200" },
     sheet: { type: "string" },
   },

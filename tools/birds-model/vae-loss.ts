@@ -1,7 +1,9 @@
-/** What the autoencoder is trained on: absolute error of pixels and of their differences, and a light KL term. */
+/** What the autoencoder is trained on: errors of pixels and of their differences, and a light KL term. */
 import type { LatentDistribution } from "../../src/models/index.ts";
 import { scope, type Tensor } from "../../src/torch/index.ts";
 
+/** Weight of the squared error, which the absolute one lacks: small things in strong colours count, birds among them. */
+const SQUARE_WEIGHT = 1;
 /** Weight of the error of neighbouring pixels' differences: it keeps edges sharp. */
 const EDGE_WEIGHT = 0.5;
 /** Weight of the KL divergence per latent element: only enough to keep the latents smooth. */
@@ -24,7 +26,8 @@ export function vaeLoss(images: Tensor, reconstructed: Tensor, posterior: Latent
       .kl()
       .mean()
       .div(posterior.mean.numel / posterior.mean.shape[0]!);
-    const loss = pixels.add(edges.mul(EDGE_WEIGHT)).add(kl.mul(KL_WEIGHT));
+    const squares = error.square().mean().mul(SQUARE_WEIGHT);
+    const loss = pixels.add(squares).add(edges.mul(EDGE_WEIGHT)).add(kl.mul(KL_WEIGHT));
     return { loss, pixels, edges, kl };
   });
 }

@@ -135,7 +135,7 @@ async function train(
   model.train();
   for (let step = 0; step < steps; step++) {
     const { value } = batches.next();
-    const indices = value as Int32Array;
+    const indices = value;
     const loss = scope(() => {
       const rows = tensor(indices, { dtype: "int64" });
       const source = random.chance(0.5) ? decoded : pixels;

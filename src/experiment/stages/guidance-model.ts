@@ -3,7 +3,8 @@ import { join } from "node:path";
 
 import { readSafetensors, writeSafetensors } from "../../checkpoint/index.ts";
 import { type Guidance, GuidedDenoiser, type GuidanceModule } from "../../method/index.ts";
-import { saveUnet, UNet2DConditionModel } from "../../models/index.ts";
+import type { UNet2DConditionModel } from "../../models/index.ts";
+import { saveUnet } from "../../models/index.ts";
 import { Lora } from "../../nn/index.ts";
 import {
   CheckpointError,

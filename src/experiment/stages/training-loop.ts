@@ -38,7 +38,7 @@ export async function trainingLoop(context: StageContext, options: LoopOptions):
   const history = resumed?.history ?? [];
   for (let step = resumed?.step ?? 0; step < steps; step++) {
     const { value: indices } = batches.next();
-    const { loss, gradNorm } = options.step(indices as Int32Array, step);
+    const { loss, gradNorm } = options.step(indices, step);
     history.push(loss);
     progress({
       task: "training",
@@ -95,12 +95,10 @@ function restore(dir: string, { trainer, weights, batches }: LoopOptions): LoopS
   const state = readJsonIfThere<LoopState>(join(dir, STATE));
   if (!state) return undefined;
   const tensors = readSafetensors(join(dir, state.file));
-  const part = (prefix: string) =>
-    new Map(
-      [...tensors].flatMap(([key, value]) =>
-        key.startsWith(`${prefix}/`) ? [[key.slice(prefix.length + 1), value]] : [],
-      ) as [string, Tensor][],
-    );
+  const part = (prefix: string): Map<string, Tensor> => {
+    const own = [...tensors].filter(([key]) => key.startsWith(`${prefix}/`));
+    return new Map(own.map(([key, value]) => [key.slice(prefix.length + 1), value]));
+  };
   scope(() => noGrad(() => part("weights").forEach((value, key) => weights.get(key)!.copy_(value))));
   trainer.optimizer.loadStateDict(part("optimizer"));
   if (trainer.ema) {
