@@ -102,7 +102,9 @@ const guidance = section({
   strength: number(0).default(1),
   /** Share of the module in the "blend" form. */
   ratio: number(0, 1).default(0.5),
-  minTimestep: int(0).default(0),
+  /** Share of each batch whose timesteps are drawn from `highNoiseFrom` upwards only: there the bias is decided. */
+  highNoiseShare: number(0, 1).default(0.5),
+  highNoiseFrom: int(0).default(600),
   ema: number(0, 0.999999).default(0.99),
   checkpointEvery: int(1).default(200),
   maxGradNorm: positive().default(1),

@@ -1,16 +1,6 @@
 // The training images as the method sees them: latents, and which caption each one has. Nothing else exists here, so
 // no stage of the method can read an attribute of an image.
-import {
-  Generator,
-  rand,
-  randint,
-  randintBetween,
-  randn,
-  scope,
-  type Tensor,
-  tensor,
-  where,
-} from "../torch/index.ts";
+import { Generator, rand, randintBetween, randn, scope, type Tensor, tensor, where } from "../torch/index.ts";
 import type { DiffusionBatch } from "./per-sample-loss.ts";
 
 export interface LatentSet {
@@ -28,8 +18,8 @@ export interface LatentSet {
 
 export interface DrawOptions {
   readonly trainTimesteps: number;
-  /** Lowest timestep drawn. */
-  readonly minTimestep?: number;
+  /** This share of the batch draws its timesteps from `from` upwards only, where images are decided as a whole. */
+  readonly highNoise?: { readonly from: number; readonly share: number };
   /** Share of the batch that gets the empty caption. */
   readonly captionDropout?: number;
 }
@@ -51,17 +41,19 @@ export function drawBatch(
   set: LatentSet,
   indices: Int32Array,
   generator: Generator,
-  { trainTimesteps, minTimestep = 0, captionDropout = 0 }: DrawOptions,
+  { trainTimesteps, highNoise, captionDropout = 0 }: DrawOptions,
 ): DiffusionBatch {
   return scope(() => {
     const size = indices.length;
     const { device } = set.latents;
     const latents = set.latents.indexSelect(0, tensor(indices, { dtype: "int64", device }));
     const noise = randn([...latents.shape], { generator }).to(device);
-    const timesteps =
-      minTimestep > 0
-        ? randintBetween(minTimestep, trainTimesteps, [size], { generator, dtype: "int64" })
-        : randint(trainTimesteps, [size], { generator, dtype: "int64" });
+    const draw = (from: number) =>
+      randintBetween(from, trainTimesteps, [size], { generator, dtype: "int64" });
+    const any = draw(0);
+    const timesteps = highNoise
+      ? where(rand([size], { generator }).lt(highNoise.share), draw(highNoise.from), any)
+      : any;
     const own = tensor(
       Int32Array.from(indices, (i) => set.captionOf[i]!),
       { dtype: "int64" },

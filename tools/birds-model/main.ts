@@ -1,12 +1,13 @@
 /**
  * Makes the small model that is shipped in assets/birds. Run: npm run make:birds-model
- * Options: --out DIR, --vae-steps N, --text-steps N, --sheet FILE.png (reconstructions to look at).
+ * Options: --out DIR, --vae-steps N, --refine-steps N, --text-steps N, --sheet FILE.png (reconstructions to look at).
+ * --vae-steps 0 refines the autoencoder that is in the folder.
  */
 import { mkdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { findWeights } from "../../src/checkpoint/index.ts";
-import { loadVae, saveTextEncoder, saveVae } from "../../src/models/index.ts";
+import { loadVae, saveTextEncoder, saveVae, type AutoencoderKL } from "../../src/models/index.ts";
 import {
   scope,
   setFlushDenormal,
@@ -19,7 +20,7 @@ import { makeTokenizer, writeConfigurations } from "./model-folder.ts";
 import { readme } from "./readme.ts";
 import { meanLatents, psnr, reconstructionSheet } from "./reconstruction.ts";
 import { trainText } from "./train-text.ts";
-import { measureScaling, trainVae } from "./train-vae.ts";
+import { measureScaling, trainVae, type VaeProgress } from "./train-vae.ts";
 
 const SEED = 0;
 const COUNTS = { train: 6000, validation: 512 };
@@ -27,13 +28,15 @@ const COUNTS = { train: 6000, validation: 512 };
 const { values: options } = parseArgs({
   options: {
     out: { type: "string", default: "assets/birds" },
-    "vae-steps": { type: "string", default: "10000" },
+    "vae-steps": { type: "string", default: "5600" },
+    "refine-steps": { type: "string", default: "4500" },
     "text-steps": { type: "string", default: "200" },
     sheet: { type: "string" },
   },
 });
 const out = resolve(options.out);
 const vaeSteps = Number(options["vae-steps"]);
+const refineSteps = Number(options["refine-steps"]);
 const textSteps = Number(options["text-steps"]);
 
 setFlushDenormal(true);
@@ -52,7 +55,7 @@ writeConfigurations(out);
 const tokenizer = makeTokenizer(join(out, "tokenizer"));
 say(`tokenizer: ${tokenizer.vocabSize} tokens`);
 
-const text = trainText(train, tokenizer, {
+const { text, tower } = trainText(train, tokenizer, {
   steps: textSteps,
   batchSize: 32,
   lr: 2e-3,
@@ -62,24 +65,32 @@ const text = trainText(train, tokenizer, {
 });
 saveTextEncoder(join(out, "text_encoder"), text.to({ dtype: "float16" }));
 
-const trained = trainVae(train.images, {
-  steps: vaeSteps,
+const training = {
   batchSize: 4,
-  lr: 2e-3,
-  seed: SEED,
   logEvery: 200,
-  log: (model, { step, pixels, edges, kl, stepMs }) => {
+  log: (model: AutoencoderKL, { step, pixels, edges, kl, stepMs }: VaeProgress) => {
     const quality = scope(() => psnr(model, held.slice(0, 0, 64)));
     say(
       `vae ${step}: l1 ${pixels.toFixed(4)} grad ${edges.toFixed(4)} kl ${kl.toFixed(2)} ` +
         `psnr ${quality.toFixed(2)}, ${stepMs.toFixed(0)} ms per step`,
     );
   },
-});
-saveVae(join(out, "vae"), measureScaling(trained, train.images).to({ dtype: "float16" }));
+};
+const vaeFolder = join(out, "vae");
+const store = (model: AutoencoderKL): void =>
+  saveVae(vaeFolder, measureScaling(model, train.images).to({ dtype: "float16" }));
+
+// First pixels and edges only; then, from the stored file, also what the image tower sees.
+if (vaeSteps > 0) store(trainVae(train.images, { ...training, steps: vaeSteps, lr: 2e-3, seed: SEED }));
+if (refineSteps > 0) {
+  const from = loadVae(vaeFolder, { dtype: "float32" });
+  tower.requiresGrad_(false);
+  const refinement = { ...training, steps: refineSteps, lr: 1e-3, seed: SEED + 1 };
+  store(trainVae(train.images, { ...refinement, start: from, tower }));
+}
 
 // Measured on the files, not on what was trained: rounding to float16 counts.
-const vae = loadVae(join(out, "vae"), { dtype: "float32" });
+const vae = loadVae(vaeFolder, { dtype: "float32" });
 const { scaling_factor: scalingFactor } = vae.config;
 const spread = (images: Tensor): number => scope(() => meanLatents(vae, images).flatten().std().item());
 const measured = {
@@ -94,6 +105,7 @@ writeFileAtomic(
   readme({
     ...measured,
     vaeSteps,
+    refineSteps,
     textSteps,
     seed: SEED,
     birdsSeed: BIRDS_SEED,

@@ -3,10 +3,10 @@
  * https://arxiv.org/abs/2303.15343, eq. 1), where several texts of a batch may fit one image.
  */
 import type { ClipTextModel } from "../../src/models/index.ts";
-import { ResnetClassifier } from "../../src/models/index.ts";
 import type { ParamStore } from "../../src/nn/index.ts";
 import { constant, Linear, Module, type Parameter } from "../../src/nn/index.ts";
 import { scope, tensor, type Tensor } from "../../src/torch/index.ts";
+import { ImageTower } from "./image-tower.ts";
 
 const WIDTH = 64;
 
@@ -18,7 +18,7 @@ export interface TokenRows {
 /** Text encoder with the image tower and the projections that only its training needs. */
 export class PairScore extends Module {
   readonly #text: ClipTextModel;
-  readonly #image: ResnetClassifier;
+  readonly image: ImageTower;
   readonly #projection: Linear;
   readonly #logScale: Parameter;
   readonly #bias: Parameter;
@@ -26,8 +26,7 @@ export class PairScore extends Module {
   constructor(vs: ParamStore, text: ClipTextModel) {
     super(vs);
     this.#text = text;
-    const tower = { stage_channels: [16, 32, 64], num_classes: [WIDTH] };
-    this.#image = new ResnetClassifier(vs.at("image"), tower);
+    this.image = new ImageTower(vs.at("image"), WIDTH);
     this.#projection = new Linear(vs.at("text_projection"), text.config.hidden_size, WIDTH, { bias: false });
     this.#logScale = vs.parameter("log_scale", [], constant(Math.log(10)));
     this.#bias = vs.parameter("bias", [], constant(0));
@@ -36,7 +35,7 @@ export class PairScore extends Module {
   /** Images [B, 3, H, W] and token rows of B texts -> scores of all pairs, [B images, B texts]. */
   forward(images: Tensor, tokens: TokenRows): Tensor {
     return scope(() => {
-      const left = normalized(this.#image.forward(images));
+      const left = normalized(this.image.forward(images));
       const right = normalized(this.#projection.forward(this.#pooled(tokens)));
       return left.matmul(right.t()).mul(this.#logScale.value.exp()).add(this.#bias.value);
     });

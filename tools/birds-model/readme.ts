@@ -7,6 +7,7 @@ export interface Measured {
   readonly bytes: number;
   readonly seconds: number;
   readonly vaeSteps: number;
+  readonly refineSteps: number;
   readonly textSteps: number;
   readonly seed: number;
   readonly birdsSeed: number;
@@ -30,6 +31,7 @@ Weights are stored as float16 (${(m.bytes / 1e6).toFixed(2)} MB); load them as f
 **It knows nothing of the bias**: autoencoder and text encoder saw ${m.trainImages} pictures with every subject half on water and half on
 land (Birds, seed ${m.birdsSeed}, balance 0.5), and captions that name the subject only.
 
-Made by \`npm run make:birds-model\`: ${m.vaeSteps} steps of the autoencoder and ${m.textSteps} of the text encoder, seed ${m.seed}, one thread,
+Made by \`npm run make:birds-model\`: ${m.textSteps} steps of the text encoder against a small image tower, ${m.vaeSteps} of the autoencoder on
+pixels and edges and ${m.refineSteps} more with the tower's features; seed ${m.seed}, one thread,
 ${Math.round(m.seconds / 60)} minutes on a shared processor. The same machine and libtorch give the same files.
 `;

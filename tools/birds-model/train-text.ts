@@ -1,4 +1,4 @@
-/** Trains the text encoder so that captions of one subject go with pictures of that subject. */
+/** Trains text encoder and image tower so that captions of one subject go with pictures of that subject. */
 import { Random } from "../../src/data/index.ts";
 import { ClipTextModel } from "../../src/models/index.ts";
 import { AdamW, clipGradNorm_, lrSchedule, ParamStore } from "../../src/nn/index.ts";
@@ -7,6 +7,7 @@ import { scope, tensor } from "../../src/torch/index.ts";
 import type { Birds } from "./birds.ts";
 import { fill, SUBJECTS, subjectOf, TEMPLATES } from "./captions.ts";
 import { imageBatches } from "./image-batches.ts";
+import type { ImageTower } from "./image-tower.ts";
 import { pairLoss, PairScore } from "./pair-score.ts";
 
 export interface TextTraining {
@@ -18,7 +19,12 @@ export interface TextTraining {
   readonly log: (step: number, loss: number) => void;
 }
 
-export function trainText(birds: Birds, tokenizer: ClipTokenizer, options: TextTraining): ClipTextModel {
+export interface TrainedText {
+  readonly text: ClipTextModel;
+  readonly tower: ImageTower;
+}
+
+export function trainText(birds: Birds, tokenizer: ClipTokenizer, options: TextTraining): TrainedText {
   const { steps, batchSize, lr, seed, logEvery, log } = options;
   const model = ClipTextModel.seeded(
     {
@@ -35,7 +41,7 @@ export function trainText(birds: Birds, tokenizer: ClipTokenizer, options: TextT
     },
     seed,
   ).train();
-  using score = new PairScore(ParamStore.seeded({ seed: seed + 1 }), model);
+  const score = new PairScore(ParamStore.seeded({ seed: seed + 1 }), model);
   const named = [...model.namedParameters(), ...score.namedParameters()];
   using optimizer = new AdamW(named, { weightDecay: 0.01 });
   const rate = lrSchedule("cosine", { lr, warmupSteps: 20, totalSteps: steps });
@@ -65,5 +71,5 @@ export function trainText(birds: Birds, tokenizer: ClipTokenizer, options: TextT
     const loss = step();
     if ((i + 1) % logEvery === 0) log(i + 1, loss);
   }
-  return model.eval();
+  return { text: model.eval(), tower: score.image.eval() };
 }

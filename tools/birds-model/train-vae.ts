@@ -3,6 +3,7 @@ import { AutoencoderKL, type VaeConfig } from "../../src/models/index.ts";
 import { AdamW, buildFromTensors, clipGradNorm_, lrSchedule } from "../../src/nn/index.ts";
 import { Generator, inferenceMode, keep, randn, scope, type Tensor } from "../../src/torch/index.ts";
 import { channelsLast, imageBatches } from "./image-batches.ts";
+import type { ImageTower } from "./image-tower.ts";
 import { meanLatents } from "./reconstruction.ts";
 import { vaeLoss } from "./vae-loss.ts";
 
@@ -23,6 +24,10 @@ export interface VaeTraining {
   readonly batchSize: number;
   readonly lr: number;
   readonly seed: number;
+  /** Continues with this one (and releases it) instead of a new one. */
+  readonly start?: AutoencoderKL;
+  /** Adds the error of its features, see vae-loss.ts. */
+  readonly tower?: ImageTower;
   readonly logEvery: number;
   readonly log: (vae: AutoencoderKL, progress: VaeProgress) => void;
 }
@@ -39,8 +44,8 @@ export interface VaeProgress {
 
 /** @param images uint8 [N, 3, 64, 64]. The scaling factor is still the default; see `measureScaling`. */
 export function trainVae(images: Tensor, options: VaeTraining): AutoencoderKL {
-  const { steps, batchSize, seed, logEvery, log } = options;
-  const vae = inChannelsLast(AutoencoderKL.seeded(CONFIG, seed)).train();
+  const { steps, batchSize, seed, start, tower, logEvery, log } = options;
+  const vae = inChannelsLast(start ?? AutoencoderKL.seeded(CONFIG, seed)).train();
   const rate = lrSchedule("cosine", { lr: options.lr, warmupSteps: 100, totalSteps: steps });
   using optimizer = new AdamW(vae.namedParameters(), { betas: [0.9, 0.99], weightDecay: 1e-4 });
   const generator = new Generator().manualSeed(seed);
@@ -52,7 +57,10 @@ export function trainVae(images: Tensor, options: VaeTraining): AutoencoderKL {
       const { images: batch } = nextBatch();
       const posterior = vae.encode(batch);
       const noise = channelsLast(randn([...posterior.mean.shape], { generator }));
-      const { loss, pixels, edges, kl } = vaeLoss(batch, vae.decode(posterior.sample(noise)), posterior);
+      const { loss, pixels, edges, kl } = vaeLoss(batch, vae.decode(posterior.sample(noise)), {
+        posterior,
+        tower,
+      });
       loss.backward();
       clipGradNorm_(parameters, 1);
       optimizer.step();

@@ -7,13 +7,13 @@ interface Plumage {
   readonly belly: Hsl;
 }
 
+// Songbirds are bright, waterbirds muted: a picture this small tells its bird by colour as much as by shape.
 const plumages: readonly Plumage[] = [
-  { body: [26, 40, 40], belly: [18, 82, 56] },
-  { body: [28, 34, 44], belly: [38, 45, 82] },
-  { body: [212, 52, 50], belly: [40, 60, 84] },
-  { body: [4, 66, 46], belly: [14, 70, 62] },
-  { body: [215, 15, 40], belly: [46, 82, 62] },
-  { body: [40, 18, 86], belly: [40, 20, 95] },
+  { body: [18, 62, 42], belly: [18, 86, 57] },
+  { body: [212, 60, 50], belly: [40, 62, 84] },
+  { body: [4, 70, 47], belly: [14, 74, 62] },
+  { body: [46, 84, 56], belly: [50, 86, 76] },
+  { body: [30, 86, 52], belly: [36, 80, 78] },
 ];
 
 /** The bird about 38 wide and 28 high. */

@@ -33,9 +33,9 @@ export function birdScene(options: BirdSceneOptions): string {
 export function sceneContent({ subject, place, random }: BirdSceneOptions, id: string): string {
   const background = place === "water" ? water(random, id) : land(random, id);
   const left = random.chance(0.5);
-  const scale = random.uniform(0.78, 0.98);
-  const x = 32 + random.uniform(-6, 6) + (left ? 1 : -1);
-  const y = random.uniform(46, 54);
+  const scale = random.uniform(0.92, 1.1);
+  const x = 32 + random.uniform(-4, 4) + (left ? 1 : -1);
+  const y = random.uniform(49, 55);
   const floats = subject === "waterbird" && place === "water";
   const bird = subject === "waterbird" ? waterbird(random, !floats) : landbird(random);
   const { below, above } =

@@ -11,8 +11,8 @@ interface Plumage {
 const plumages: readonly Plumage[] = [
   { body: [40, 25, 94], head: [40, 25, 95], bill: [24, 92, 54] },
   { body: [40, 25, 93], head: [40, 20, 94], bill: [24, 92, 54] },
-  { body: [30, 22, 62], head: [152, 52, 26], bill: [46, 88, 56] },
-  { body: [28, 32, 46], head: [26, 34, 38], bill: [34, 80, 54] },
+  { body: [36, 12, 68], head: [152, 52, 26], bill: [46, 88, 56] },
+  { body: [34, 10, 50], head: [30, 12, 38], bill: [34, 80, 54] },
   { body: [212, 16, 64], head: [216, 22, 32], bill: [38, 85, 56] },
   { body: [215, 14, 34], head: [0, 0, 92], bill: [14, 85, 52] },
 ];
@@ -29,7 +29,7 @@ export function waterbird(random: Random, standing: boolean): string {
   const head = tint(kind.head);
   const bill = tint(kind.bill);
   const lift = standing ? -11 : 1.5;
-  const neck = random.uniform(15, 24);
+  const neck = random.uniform(14, 20);
   const lean = random.uniform(-2, 3);
   const hx = 13 + lean;
   const hy = lift - 6 - neck;

@@ -45,7 +45,10 @@ export const guidanceStage = (suffix: string): Stage => ({
       maxGradNorm: options.maxGradNorm,
       // Other noise than stage 1 drew for the same images.
       seed: config.seed + 1_000_003,
-      draw: { trainTimesteps: scheduler.numTrainTimesteps, minTimestep: options.minTimestep },
+      draw: {
+        trainTimesteps: scheduler.numTrainTimesteps,
+        highNoise: { from: options.highNoiseFrom, share: options.highNoiseShare },
+      },
     };
     const history = await trainingLoop(context, {
       ...options,
