@@ -92,10 +92,10 @@ const groups = section({
 const guidance = section({
   form: choice(["difference", "residual", "blend"]).default("difference"),
   module: choice(["lora", "copy"]).default("lora"),
-  rank: int(1, 4096).default(16),
-  steps: int(1).default(600),
+  rank: int(1, 4096).default(8),
+  steps: int(1).default(500),
   batchSize: int(1, 65_536).default(64),
-  learningRate: positive().default(1e-3),
+  learningRate: positive().default(2e-3),
   warmup: int(0).default(50),
   /** Weight of the variance of the group losses. */
   lambda: number(0).default(1),
@@ -105,7 +105,7 @@ const guidance = section({
   /** Share of each batch whose timesteps are drawn from `highNoiseFrom` upwards only: there the bias is decided. */
   highNoiseShare: number(0, 1).default(0.5),
   highNoiseFrom: int(0).default(600),
-  ema: number(0, 0.999999).default(0.99),
+  ema: number(0, 0.999999).default(0.98),
   checkpointEvery: int(1).default(200),
   maxGradNorm: positive().default(1),
   weightDecay: number(0).default(0),

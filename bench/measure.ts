@@ -1,0 +1,45 @@
+// Timing for the benchmark workers, the same way as tools/bench/measure.py: medians, after a warm-up.
+import { performance } from "node:perf_hooks";
+
+import { libtorchVersion, setFlushDenormal, setNumThreads } from "../src/torch/index.ts";
+
+/** What a worker prints as its only line: values by case, lower is better. */
+export interface WorkerResult {
+  readonly unit: "ns/call" | "ms";
+  readonly values: Record<string, number>;
+  readonly libtorch: string;
+}
+
+export const median = (values: readonly number[]): number => {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+};
+
+/** Median time of one call in milliseconds. */
+export function timeCalls(fn: () => void, { warmup, calls }: { warmup: number; calls: number }): number {
+  for (let i = 0; i < warmup; i++) fn();
+  const times = Array.from({ length: calls }, () => {
+    const start = performance.now();
+    fn();
+    return performance.now() - start;
+  });
+  return median(times);
+}
+
+const setting = (name: string, fallback: number): number => Number(process.env[name] ?? fallback);
+
+/** Set by bench/run.ts for both languages. */
+export const threads = setting("BENCH_THREADS", 1);
+export const calls = setting("BENCH_CALLS", 20);
+
+/** Like the quickstart; before the first parallel operator. */
+export function prepare(): void {
+  setNumThreads(threads);
+  setFlushDenormal(true);
+}
+
+export function printResult(unit: WorkerResult["unit"], values: Record<string, number>): void {
+  const result: WorkerResult = { unit, values, libtorch: libtorchVersion() };
+  console.log(JSON.stringify(result));
+}

@@ -1,0 +1,31 @@
+"""Timing for the Python side of the benchmarks, the same way as bench/measure.ts."""
+import json
+import os
+import statistics
+import time
+
+import torch
+
+THREADS = int(os.environ.get("BENCH_THREADS", "1"))
+CALLS = int(os.environ.get("BENCH_CALLS", "20"))
+
+
+def prepare():
+    torch.set_num_threads(THREADS)
+    torch.set_flush_denormal(True)
+
+
+def time_calls(fn, warmup, calls):
+    """Median time of one call in milliseconds."""
+    for _ in range(warmup):
+        fn()
+    times = []
+    for _ in range(calls):
+        start = time.perf_counter()
+        fn()
+        times.append(1e3 * (time.perf_counter() - start))
+    return statistics.median(times)
+
+
+def print_result(unit, values):
+    print(json.dumps({"unit": unit, "values": values, "libtorch": torch.__version__.split("+")[0]}))
