@@ -1,4 +1,4 @@
-// Timing for the benchmark workers, the same way as tools/bench/measure.py: medians, after a warm-up.
+// Timing for the benchmark workers, the same way as tools/bench/measure.py.
 import { performance } from "node:perf_hooks";
 
 import { libtorchVersion, setFlushDenormal, setNumThreads } from "../src/torch/index.ts";
@@ -16,15 +16,14 @@ export const median = (values: readonly number[]): number => {
   return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 };
 
-/** Median time of one call in milliseconds. */
-export function timeCalls(fn: () => void, { warmup, calls }: { warmup: number; calls: number }): number {
+/** Times of single calls in milliseconds, after a warm-up. */
+export function timeCalls(fn: () => void, { warmup, calls }: { warmup: number; calls: number }): number[] {
   for (let i = 0; i < warmup; i++) fn();
-  const times = Array.from({ length: calls }, () => {
+  return Array.from({ length: calls }, () => {
     const start = performance.now();
     fn();
     return performance.now() - start;
   });
-  return median(times);
 }
 
 const setting = (name: string, fallback: number): number => Number(process.env[name] ?? fallback);

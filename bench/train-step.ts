@@ -15,16 +15,8 @@ import {
 import { UNet2DConditionModel, type UNetConfig } from "../src/models/index.ts";
 import { AdamW, Ema, Lora } from "../src/nn/index.ts";
 import { loadScheduler } from "../src/schedulers/index.ts";
-import {
-  cat,
-  full,
-  Generator,
-  inferenceMode,
-  randn,
-  scope,
-  type Tensor,
-} from "../src/torch/index.ts";
-import { calls, prepare, printResult, timeCalls } from "./measure.ts";
+import { cat, full, Generator, inferenceMode, randn, scope, type Tensor } from "../src/torch/index.ts";
+import { calls, median, prepare, printResult, timeCalls } from "./measure.ts";
 
 const BATCH = 64;
 const IMAGES = 512;
@@ -62,7 +54,7 @@ function trainerFor(
 
 const values: Record<string, number> = {};
 const measure = (name: string, fn: () => void): void => {
-  values[name] = timeCalls(fn, { warmup: 3, calls });
+  values[name] = median(timeCalls(fn, { warmup: 3, calls }));
 };
 
 // 1. A training step: noise, forward, loss, backward, clip, AdamW, EMA; and its parts.

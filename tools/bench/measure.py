@@ -1,7 +1,6 @@
 """Timing for the Python side of the benchmarks, the same way as bench/measure.ts."""
 import json
 import os
-import statistics
 import time
 
 import torch
@@ -16,7 +15,7 @@ def prepare():
 
 
 def time_calls(fn, warmup, calls):
-    """Median time of one call in milliseconds."""
+    """Times of single calls in milliseconds, after a warm-up."""
     for _ in range(warmup):
         fn()
     times = []
@@ -24,7 +23,7 @@ def time_calls(fn, warmup, calls):
         start = time.perf_counter()
         fn()
         times.append(1e3 * (time.perf_counter() - start))
-    return statistics.median(times)
+    return times
 
 
 def print_result(unit, values):

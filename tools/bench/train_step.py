@@ -6,6 +6,7 @@ AdamW(fused=True), clip_grad_norm_(foreach=True), EMAModel(foreach=True), and fo
 """
 import json
 import pathlib
+import statistics
 
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
@@ -64,7 +65,7 @@ values = {}
 
 
 def measure(name, fn):
-    values[name] = time_calls(fn, warmup=3, calls=CALLS)
+    values[name] = statistics.median(time_calls(fn, warmup=3, calls=CALLS))
 
 
 # 1. A training step and its parts.

@@ -93,7 +93,8 @@ export const classifiersStage = (config: ExperimentConfig): Stage => ({
     );
     progress({ task: "checking classifiers", done: 1, total: 1 });
     using heldOut = keep(pixels.slice(0, trainCount, items.length));
-    const predicted = (await predict(model, heldOut, config.device)).classes;
+    const { classes: predicted, features } = await predict(model, heldOut, config.device);
+    features.dispose();
     const heads = columns.map((column, c) => {
       const truth = labels[c]!.slice(trainCount);
       const hits = truth.map((label, i) => label === predicted[c]![i]);
@@ -192,14 +193,16 @@ async function mapBatches(
 ): Promise<Tensor> {
   const total = images.shape[0]!;
   const parts: Tensor[] = [];
-  for (let first = 0; first < total; first += batchSize) {
-    parts.push(keep(inferenceMode(() => scope(() => fn(images.slice(0, first, first + batchSize))))));
-    onBatch?.(Math.min(first + batchSize, total), total);
-    await nextTurn();
+  try {
+    for (let first = 0; first < total; first += batchSize) {
+      parts.push(keep(inferenceMode(() => scope(() => fn(images.slice(0, first, first + batchSize))))));
+      onBatch?.(Math.min(first + batchSize, total), total);
+      await nextTurn();
+    }
+    return keep(scope(() => cat(parts, 0)));
+  } finally {
+    for (const part of parts) part.dispose();
   }
-  const result = keep(scope(() => cat(parts, 0)));
-  for (const part of parts) part.dispose();
-  return result;
 }
 
 export interface Predictions {

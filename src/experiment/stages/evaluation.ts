@@ -129,12 +129,12 @@ async function classifierJudge(context: StageContext): Promise<Judge> {
   const summary = JSON.parse(
     readFileSync(join(input("classifiers"), "classifiers.json"), "utf8"),
   ) as ClassifierSummary;
-  const model = loadClassifier(input("classifiers"), { device: config.device });
   const { subjectColumn, hiddenColumn } = config.evaluation;
   const head = (column: string | undefined) => summary.heads.findIndex((item) => item.column === column);
   const subjectHead = head(subjectColumn);
   const hiddenHead = head(hiddenColumn);
   using images = await folderImages(context, folder);
+  const model = loadClassifier(input("classifiers"), { device: config.device });
   const reference = await predict(model, images, config.device);
   const { values: subjects = [] } = summary.heads[subjectHead] ?? {};
   return {
@@ -173,6 +173,8 @@ async function classifierJudge(context: StageContext): Promise<Judge> {
 /** Without labels: a named feature space that needs none. */
 async function autoencoderJudge(context: StageContext): Promise<Judge> {
   const { config } = context;
+  const validation = validationFolder(context);
+  using images = await folderImages(context, validation ?? trainFolder(context));
   const vae = openVae(config);
   const look = (images: Tensor): { features: Tensor } => {
     const parts: Tensor[] = [];
@@ -193,8 +195,6 @@ async function autoencoderJudge(context: StageContext): Promise<Judge> {
     for (const part of parts) part.dispose();
     return { features };
   };
-  const validation = validationFolder(context);
-  using images = await folderImages(context, validation ?? trainFolder(context));
   const { features: referenceFeatures } = look(images);
   return {
     classifiers: {},

@@ -29,7 +29,7 @@ export const latentsStage = (config: ExperimentConfig): Stage => ({
       .sort();
     captions.push("");
     const indexOf = new Map(captions.map((caption, i) => [caption, i]));
-    const latents = await encodeImages(
+    using latents = await encodeImages(
       context,
       items.map((item) => item.file),
     );
@@ -41,7 +41,6 @@ export const latentsStage = (config: ExperimentConfig): Stage => ({
       states,
       captionOf: Int32Array.from(items, (item) => indexOf.get(item.caption)!),
     });
-    latents.dispose();
     return { images: items.length, captions: captions.length - 1 };
   },
 });
@@ -60,24 +59,26 @@ async function encodeImages(
 ): Promise<Tensor> {
   using vae = openVae(config);
   const parts: Tensor[] = [];
-  for (let first = 0; first < files.length; first += BATCH) {
-    signal.throwIfAborted();
-    using pixels = await loadImages(files.slice(first, first + BATCH), {
-      size: config.data.resolution,
-      signal,
-    });
-    const encoded = inferenceMode(() =>
-      scope(() =>
-        vae.encode(toModelRange(pixels).to(config.device)).mode().mul(vae.config.scaling_factor).to("cpu"),
-      ),
-    );
-    parts.push(keep(encoded));
-    progress({ task: "encoding images", done: Math.min(first + BATCH, files.length), total: files.length });
-    await nextTurn();
+  try {
+    for (let first = 0; first < files.length; first += BATCH) {
+      signal.throwIfAborted();
+      using pixels = await loadImages(files.slice(first, first + BATCH), {
+        size: config.data.resolution,
+        signal,
+      });
+      const encoded = inferenceMode(() =>
+        scope(() =>
+          vae.encode(toModelRange(pixels).to(config.device)).mode().mul(vae.config.scaling_factor).to("cpu"),
+        ),
+      );
+      parts.push(keep(encoded));
+      progress({ task: "encoding images", done: Math.min(first + BATCH, files.length), total: files.length });
+      await nextTurn();
+    }
+    return keep(scope(() => cat(parts, 0)));
+  } finally {
+    for (const part of parts) part.dispose();
   }
-  const latents = keep(scope(() => cat(parts, 0)));
-  for (const part of parts) part.dispose();
-  return latents;
 }
 
 function encodeCaptions(config: ExperimentConfig, captions: readonly string[]): Tensor {

@@ -103,13 +103,16 @@ async function sample(context: StageContext, denoiser: Denoiser): Promise<Record
       progress({ task: "sampling", done: imagesDone + (inBatch * step) / count, total: all.length });
     },
   });
-  for await (const { latents, images } of batches) {
-    latents.dispose();
-    parts.push(images!);
+  try {
+    for await (const { latents, images } of batches) {
+      latents.dispose();
+      parts.push(images!);
+    }
+    await writePngs(dir, parts, { prompts, perPrompt });
+    writeImages(dir, parts);
+  } finally {
+    for (const part of parts) part.dispose();
   }
-  await writePngs(dir, parts, { prompts, perPrompt });
-  writeImages(dir, parts);
-  for (const part of parts) part.dispose();
   const summary: SamplesSummary = { prompts, perPrompt, firstSeed: seed };
   writeFileAtomic(join(dir, "samples.json"), JSON.stringify(summary, null, 2));
   return { images: all.length, prompts };

@@ -1,0 +1,126 @@
+// Our library beside Python on the same libtorch: both run in turn in fresh processes (A B A B ...), medians of rounds.
+//
+//   npm run bench -- [dispatch] [train-step] [--rounds 3] [--threads N] [--calls 20] [--json FILE]
+//
+// BENCH_PYTHON names a Python whose torch is the very build that we use; without it only our side runs.
+import { spawnSync } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
+import { availableParallelism, cpus, loadavg } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+import { median, type WorkerResult } from "./measure.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+const SUITES: Record<string, { title: string; ours: string; python: string }> = {
+  dispatch: { title: "one operator call", ours: "bench/dispatch.ts", python: "tools/bench/dispatch.py" },
+  "train-step": {
+    title: "quickstart U-Net, batch 64",
+    ours: "bench/train-step.ts",
+    python: "tools/bench/train_step.py",
+  },
+};
+
+const HOW_TO_GET_PYTHON = `BENCH_PYTHON is not set: only our side runs. To compare, make an environment with the same torch:
+  python3 -m venv /tmp/bench && /tmp/bench/bin/pip install torch==VERSION --index-url https://download.pytorch.org/whl/cpu
+  /tmp/bench/bin/pip install diffusers==0.40.0 transformers
+  BENCH_PYTHON=/tmp/bench/bin/python npm run bench     (PYTHONPATH=diffusers/src takes diffusers from its sources)`;
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: "string", default: "3" },
+    threads: { type: "string", default: String(availableParallelism()) },
+    calls: { type: "string", default: "20" },
+    json: { type: "string" },
+  },
+});
+const python = process.env["BENCH_PYTHON"];
+const suites = positionals.length > 0 ? positionals : Object.keys(SUITES);
+const unknown = suites.find((name) => !(name in SUITES));
+if (unknown !== undefined || (python !== undefined && !existsSync(python))) {
+  console.error(
+    unknown === undefined
+      ? `BENCH_PYTHON=${python} does not exist.`
+      : `Unknown suite "${unknown}"; there are ${Object.keys(SUITES).join(", ")}.`,
+  );
+  process.exit(2);
+}
+const env = {
+  ...process.env,
+  OMP_NUM_THREADS: options.threads,
+  BENCH_THREADS: options.threads,
+  BENCH_CALLS: options.calls,
+};
+
+function worker(command: string, args: string[]): WorkerResult {
+  const { stdout, status } = spawnSync(command, args, {
+    cwd: ROOT,
+    env,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (status !== 0) throw new Error(`${[command, ...args].join(" ")} failed with exit code ${status}`);
+  return JSON.parse(stdout.trim().split("\n").at(-1)!) as WorkerResult;
+}
+
+interface Row {
+  readonly name: string;
+  readonly ours: number;
+  readonly python?: number;
+  readonly ratio?: number;
+}
+
+/** "add [scope]" is compared with Python's "add", which has one way only. */
+const twin = (name: string): string => name.replace(/ \[.*\]$/, "");
+
+function compare(suite: { ours: string; python: string }): { rows: Row[]; unit: string; libtorch: string } {
+  const ours: WorkerResult[] = [];
+  const theirs: WorkerResult[] = [];
+  for (let round = 0; round < Number(options.rounds); round++) {
+    ours.push(worker(process.execPath, ["--import", "tsx", suite.ours]));
+    if (python !== undefined) theirs.push(worker(python, [suite.python]));
+  }
+  const of = (results: WorkerResult[], name: string) =>
+    median(results.flatMap(({ values }) => values[name] ?? []));
+  const { unit, libtorch, values } = ours[0]!;
+  const other = theirs[0]?.libtorch ?? libtorch;
+  if (other !== libtorch)
+    console.log(`Careful: Python has libtorch ${other}, ours is ${libtorch}; install the same.`);
+  const rows = Object.keys(values).map((name): Row => {
+    const own = of(ours, name);
+    if (theirs.length === 0) return { name, ours: own };
+    const reference = of(theirs, twin(name));
+    return { name, ours: own, python: reference, ratio: own / reference };
+  });
+  return { rows, unit, libtorch };
+}
+
+if (python === undefined) console.log(HOW_TO_GET_PYTHON);
+const machine = {
+  cpu: cpus()[0]?.model.trim() ?? "unknown",
+  cores: availableParallelism(),
+  threads: Number(options.threads),
+  node: process.version,
+  rounds: Number(options.rounds),
+};
+const report: Record<string, unknown> = { machine: { ...machine, loadBefore: loadavg()[0] } };
+console.log(
+  `${machine.cpu}, ${machine.cores} cores, ${machine.threads} threads, Node ${machine.node}, load ${loadavg()[0]!.toFixed(1)}`,
+);
+for (const name of suites) {
+  const suite = SUITES[name]!;
+  const { rows, unit, libtorch } = compare(suite);
+  report[name] = { unit, libtorch, rows };
+  console.log(`\n${suite.title}, libtorch ${libtorch}, ${unit}, median of ${options.rounds} rounds`);
+  const width = Math.max(...rows.map((row) => row.name.length));
+  console.log(`${"".padEnd(width)}  ${"ours".padStart(9)}  ${"python".padStart(9)}  ratio`);
+  for (const row of rows) {
+    const cell = (value: number | undefined, digits: number) => (value?.toFixed(digits) ?? "-").padStart(9);
+    const digits = unit === "ms" ? 1 : 0;
+    console.log(
+      `${row.name.padEnd(width)}  ${cell(row.ours, digits)}  ${cell(row.python, digits)}  ${row.ratio?.toFixed(2) ?? "-"}`,
+    );
+  }
+}
+if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
