@@ -1,7 +1,8 @@
 // Our library beside Python on the same libtorch: both run in turn in fresh processes (A B A B ...), medians of rounds.
 //
-//   npm run bench -- [dispatch] [train-step] [--rounds 3] [--threads N] [--calls 20] [--json FILE]
+//   npm run bench -- [dispatch] [train-step] [--rounds 3] [--threads N] [--calls 20] [--json FILE] [--clock cpu]
 //
+// `--clock cpu` measures processor time instead of wall time: for a busy machine, with --threads 1.
 // BENCH_PYTHON names a Python whose torch is the very build that we use; without it only our side runs.
 import { spawnSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
@@ -33,6 +34,7 @@ const { values: options, positionals } = parseArgs({
     threads: { type: "string", default: String(availableParallelism()) },
     calls: { type: "string", default: "20" },
     json: { type: "string" },
+    clock: { type: "string", default: "wall" },
   },
 });
 const python = process.env["BENCH_PYTHON"];
@@ -51,6 +53,7 @@ const env = {
   OMP_NUM_THREADS: options.threads,
   BENCH_THREADS: options.threads,
   BENCH_CALLS: options.calls,
+  BENCH_CLOCK: options.clock,
 };
 
 function worker(command: string, args: string[]): WorkerResult {
@@ -103,6 +106,7 @@ const machine = {
   threads: Number(options.threads),
   node: process.version,
   rounds: Number(options.rounds),
+  clock: options.clock,
 };
 const report: Record<string, unknown> = { machine: { ...machine, loadBefore: loadavg()[0] } };
 console.log(
@@ -112,7 +116,9 @@ for (const name of suites) {
   const suite = SUITES[name]!;
   const { rows, unit, libtorch } = compare(suite);
   report[name] = { unit, libtorch, rows };
-  console.log(`\n${suite.title}, libtorch ${libtorch}, ${unit}, median of ${options.rounds} rounds`);
+  console.log(
+    `\n${suite.title}, libtorch ${libtorch}, ${unit} (${options.clock} clock), median of ${options.rounds} rounds`,
+  );
   const width = Math.max(...rows.map((row) => row.name.length));
   console.log(`${"".padEnd(width)}  ${"ours".padStart(9)}  ${"python".padStart(9)}  ratio`);
   for (const row of rows) {

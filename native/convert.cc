@@ -1,6 +1,7 @@
 #include "convert.h"
 
 #include <ATen/Context.h>
+#include <ATen/ScalarOps.h>
 #include <torch/version.h>
 
 #include "js.h"
@@ -59,10 +60,7 @@ at::Tensor tensorOrNumber(napi_env env, napi_value value) {
   napi_typeof(env, value, &type);
   if (type == napi_external) return tensorOf(env, value);
   if (type != napi_number && type != napi_boolean && type != napi_bigint) fail("expected a Tensor or a number");
-  at::Tensor wrapped = at::scalar_tensor(scalarOf(env, value), at::TensorOptions().dtype(
-      type == napi_boolean ? at::kBool : scalarOf(env, value).isIntegral(false) ? at::kLong : at::kDouble));
-  wrapped.unsafeGetTensorImpl()->set_wrapped_number(true);
-  return wrapped;
+  return at::native::wrapped_scalar_tensor(scalarOf(env, value));
 }
 
 c10::IValue single(napi_env env, napi_value value, Kind kind) {

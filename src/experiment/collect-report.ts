@@ -54,7 +54,12 @@ export function collectReport(
   const manifests = experimentStages(config).flatMap(({ name }) => readManifest(join(out, name)) ?? []);
   const perStage = Object.fromEntries(manifests.map(({ stage, seconds }) => [stage, round(seconds)]));
   const total = round(manifests.reduce((sum, { seconds }) => sum + seconds, 0));
-  const others = OTHER_WAYS.filter((way) => way.suffix !== suffix).flatMap((way) => {
+  // Another way's evaluation is comparable only if it saw the same base, images and classifiers.
+  const needsOf = (way: string) => readManifest(join(out, `evaluation${way}`))?.needs;
+  const own = needsOf(suffix);
+  const isComparable = ({ suffix: way }: { suffix: string }) =>
+    ["latents", "samples-base", "classifiers"].every((name) => needsOf(way)?.[name] === own?.[name]);
+  const others = OTHER_WAYS.filter((way) => way.suffix !== suffix && isComparable(way)).flatMap((way) => {
     const other = readEvaluationResult(join(out, `evaluation${way.suffix}`));
     return other ? [{ ...way, guided: other.guided }] : [];
   });

@@ -82,9 +82,10 @@ export function fitMixture(scores: ArrayLike<number>): Mixture {
   const floor = Math.max(1e-9, 0.02 * single.deviation);
   const quantile = (q: number): number => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!;
   const fits = [0.5, 0.7, 0.8, 0.9, 0.95].map((q) => fit(values, quantile(q), floor));
-  const best = fits.reduce((x, y) => (y.logLikelihood > x.logLikelihood ? y : x));
-  const flipped = best.mixture.means[1] < best.mixture.means[0];
-  const mixture = flipped ? swap(best.mixture) : best.mixture;
+  const rank = ({ mixture: { means }, logLikelihood }: (typeof fits)[number]): number =>
+    means[1] >= means[0] ? logLikelihood : -Infinity;
+  const best = fits.reduce((x, y) => (rank(y) > rank(x) ? y : x));
+  const { mixture } = best;
   // A wide component would claim the far side of a narrow one: posteriors are made to rise with the score.
   clampTails(values, mixture);
   const [da, db] = mixture.deviations;
@@ -93,15 +94,6 @@ export function fitMixture(scores: ArrayLike<number>): Mixture {
   for (const x of values) oneLog += logDensity(x, single.mean, Math.max(single.deviation, floor));
   const bicGain = 2 * (best.logLikelihood - oneLog) - 3 * Math.log(values.length);
   return { ...mixture, separation, bicGain };
-}
-
-function swap(m: Omit<Mixture, "separation" | "bicGain">): Omit<Mixture, "separation" | "bicGain"> {
-  return {
-    upper: m.upper.map((p) => 1 - p),
-    means: [m.means[1], m.means[0]],
-    deviations: [m.deviations[1], m.deviations[0]],
-    share: 1 - m.share,
-  };
 }
 
 function clampTails(values: Float64Array, { upper, means }: Pick<Mixture, "upper" | "means">): void {

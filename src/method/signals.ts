@@ -56,20 +56,17 @@ async function profile(
   const { timesteps, noises: count, seed, contrast = "empty-caption" } = options;
   const [, ...shape] = set.latents.shape;
   const { device } = set.latents;
-  const noises = randn([count, ...shape], { generator: stepGenerator(seed, 0) }).to(device);
+  using noises = randn([count, ...shape], { generator: stepGenerator(seed, 0) }).to(device);
   const columns = timesteps.flatMap((timestep) =>
     Array.from({ length: count }, (_, noise) => ({ timestep, noise })),
   );
-  const empty = set.states.slice(0, set.captions.length - 1);
+  using empty = set.states.slice(0, set.captions.length - 1);
   const losses = await inBatches(set, options, columns.length, (rows) =>
     stack(
       columns.map(({ timestep, noise }) => {
         const batch = {
           ...rows,
-          noise: noises
-            .select(0, noise)
-            .unsqueeze(0)
-            .expand([...rows.latents.shape]),
+          noise: noises.slice(0, noise, noise + 1),
           timesteps: full([rows.latents.shape[0]!], timestep, { dtype: "int64", device }),
         };
         const own = diffusionLoss(denoiser, scheduler, batch);
@@ -80,8 +77,6 @@ async function profile(
       1,
     ),
   );
-  empty.dispose();
-  noises.dispose();
   return { losses, columns };
 }
 

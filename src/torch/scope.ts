@@ -7,16 +7,18 @@ export interface Releasable {
   readonly disposed: boolean;
 }
 
-let current: Set<Releasable> | undefined;
+// A list, not a set: adding is what happens most, and what keep() looks for was made a moment ago.
+let current: Releasable[] | undefined;
 
 /** Called by every new tensor. */
 export function track(item: Releasable): void {
-  current?.add(item);
+  current?.push(item);
 }
 
 /** Takes a tensor out of the current scope's ownership (parameters, buffers, results kept for later). */
 export function keep<T extends Releasable>(item: T): T {
-  current?.delete(item);
+  const index = current?.lastIndexOf(item) ?? -1;
+  if (index >= 0) current!.splice(index, 1);
   return item;
 }
 
@@ -43,7 +45,7 @@ const isReleasable = (value: object): value is Releasable => "dispose" in value 
  */
 export function scope<T>(fn: () => T): T {
   const outer = current;
-  const inner = (current = new Set<Releasable>());
+  const inner: Releasable[] = (current = []);
   const returned = new Set<Releasable>();
   try {
     const result = fn();
@@ -55,7 +57,7 @@ export function scope<T>(fn: () => T): T {
     current = outer;
     for (const item of inner) {
       if (!returned.has(item)) item.dispose();
-      else outer?.add(item);
+      else outer?.push(item);
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Makes the small model that is shipped in assets/birds. Run: npm run make:birds-model
- * Options: --out DIR, --vae-steps N, --refine-steps N, --text-steps N, --sheet FILE.png (reconstructions to look at).
+ * Options: --out DIR, --vae-steps N, --refine-steps N, --text-steps N, --text-lr X, --sheet FILE.png (reconstructions to look at).
  * --vae-steps 0 refines the autoencoder that is in the folder.
  */
 import { mkdirSync, statSync } from "node:fs";
@@ -30,7 +30,8 @@ const { values: options } = parseArgs({
     out: { type: "string", default: "assets/birds" },
     "vae-steps": { type: "string", default: "5600" },
     "refine-steps": { type: "string", default: "4500" },
-    "text-steps": { type: "string", default: "200" },
+    "text-lr": { type: "string", default: "3e-3" },
+    "text-steps": { type: "string", default: "300" },
     sheet: { type: "string" },
   },
 });
@@ -58,7 +59,7 @@ say(`tokenizer: ${tokenizer.vocabSize} tokens`);
 const { text, tower } = trainText(train, tokenizer, {
   steps: textSteps,
   batchSize: 32,
-  lr: 2e-3,
+  lr: Number(options["text-lr"]),
   seed: SEED,
   logEvery: 50,
   log: (step, loss) => say(`text ${step}: loss ${loss.toFixed(4)}`),

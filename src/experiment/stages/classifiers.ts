@@ -10,6 +10,7 @@ import { AdamW, clipGradNorm_, lrSchedule } from "../../nn/index.ts";
 import {
   cat,
   crossEntropyLoss,
+  DataError,
   inferenceMode,
   keep,
   scope,
@@ -18,8 +19,10 @@ import {
   writeFileAtomic,
 } from "../../torch/index.ts";
 import type { ExperimentConfig } from "../config.ts";
+import { hashJson } from "../hash.ts";
 import type { Stage, StageContext } from "../stage.ts";
 import { dataNeeds, validationFolder } from "./folders.ts";
+import { imagesHash } from "./latents.ts";
 import { modelHash, openVae } from "./materials.ts";
 
 const BATCH = 32;
@@ -47,6 +50,26 @@ export const canClassify = (config: ExperimentConfig): boolean =>
   evaluatedColumns(config).length > 0 &&
   (config.data.kind === "birds" ? config.data.validation > 0 : config.data.validationPath !== undefined);
 
+/** Fingerprint of the validation images with the labels that are read of them. */
+export async function validationInputs(config: ExperimentConfig): Promise<object | string> {
+  const { kind, validationPath, captionColumn } = config.data;
+  if (kind === "birds" || validationPath === undefined) return kind;
+  return {
+    images: await imagesHash(validationPath, captionColumn),
+    labels: labelsHash(validationPath, evaluatedColumns(config)),
+  };
+}
+
+/** Fingerprint of columns; "unreadable" without them, so that planning the other stages does not need them. */
+export function labelsHash(path: string, columns: readonly string[]): string {
+  try {
+    return hashJson([...readEvaluationColumns(path, columns)]);
+  } catch (error) {
+    if (error instanceof DataError) return "unreadable";
+    throw error;
+  }
+}
+
 export const classifiersStage = (config: ExperimentConfig): Stage => ({
   name: "classifiers",
   needs: dataNeeds(config),
@@ -54,7 +77,7 @@ export const classifiersStage = (config: ExperimentConfig): Stage => ({
     seed,
     columns: evaluatedColumns({ seed, data, evaluation, ...rest }),
     steps: evaluation.classifierSteps,
-    validation: data.validationPath ?? "birds",
+    validation: await validationInputs({ seed, data, evaluation, ...rest }),
     resolution: data.resolution,
     model: await modelHash({ seed, data, evaluation, ...rest }, ["vae"]),
   }),

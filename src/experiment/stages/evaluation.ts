@@ -23,8 +23,10 @@ import {
   canClassify,
   type ClassifierSummary,
   evaluatedColumns,
+  labelsHash,
   predict,
   type Predictions,
+  validationInputs,
 } from "./classifiers.ts";
 import { dataNeeds, type FolderRef, trainFolder, validationFolder } from "./folders.ts";
 import { evaluateGroups, readTrainingLabels } from "./group-labels.ts";
@@ -65,10 +67,14 @@ export const evaluationStage = (suffix: string, config: ExperimentConfig): Stage
     "samples-base",
     `samples${suffix}`,
   ],
-  inputs: ({ evaluation, data }) => ({
+  inputs: async ({ evaluation: { bootstrap, hiddenColumn }, data }) => ({
     columns: evaluatedColumns(config),
-    bootstrap: evaluation.bootstrap,
-    validation: data.validationPath ?? data.kind,
+    bootstrap,
+    // With classifiers, their key stands for the validation images.
+    ...(canClassify(config) ? {} : { validation: await validationInputs(config) }),
+    ...(data.kind === "folder" && hiddenColumn !== undefined
+      ? { labels: labelsHash(data.path!, [hiddenColumn]) }
+      : {}),
   }),
   async run(context) {
     const { dir, input } = context;

@@ -45,7 +45,8 @@ export const latentsStage = (config: ExperimentConfig): Stage => ({
   },
 });
 
-async function imagesHash(path: string, captionColumn: string | undefined): Promise<string> {
+/** Fingerprint of a folder's ids, captions and pictures. */
+export async function imagesHash(path: string, captionColumn: string | undefined): Promise<string> {
   const { items } = openImageFolder(path, { captionColumn });
   const rows = [];
   for (const { id, caption, file } of items) rows.push([id, caption, await hashFile(file)]);

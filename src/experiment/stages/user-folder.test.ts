@@ -8,12 +8,15 @@ import {
   differingFiles,
   filesBelow,
   readJson,
+  readRows,
   run,
   tinyConfig,
   writeRows,
 } from "../../../test/tiny-experiment.ts";
 import { tensorCount } from "../../torch/index.ts";
 import type { EvaluationJson } from "../report/index.ts";
+import { planStages } from "../stage-plan.ts";
+import { experimentStages } from "./index.ts";
 
 let root = "";
 let rows: Record<string, unknown>[] = [];
@@ -59,6 +62,34 @@ describe("a folder with captions only", () => {
   }, 120_000);
 });
 
+describe("a folder with labels and a validation folder", () => {
+  it("is evaluated anew when the labels change, and only evaluated", async () => {
+    const train = join(images(), "train");
+    const config = folderConfig({
+      data: { kind: "folder", path: images(), validationPath: join(images(), "validation") },
+      evaluation: { subjectColumn: "subject", hiddenColumn: "place" },
+      samples: { prompts: ["a photo of a waterbird"] },
+    });
+    const keys = async () => {
+      const plan = await planStages(experimentStages(config), config, join(root, "none"));
+      return new Map(plan.map(({ stage, key }) => [stage.name, key]));
+    };
+    const changed = (a: Map<string, string>, b: Map<string, string>) =>
+      [...a.keys()].filter((name) => a.get(name) !== b.get(name));
+    writeRows(train, rows);
+    const before = await keys();
+    writeRows(train, [{ ...rows[0], place: "elsewhere" }, ...rows.slice(1)]);
+    expect(changed(before, await keys())).toEqual(["evaluation"]);
+    writeRows(train, rows);
+    const validation = join(images(), "validation");
+    const own = readRows(validation);
+    writeRows(validation, [{ ...own[0], place: "elsewhere" }, ...own.slice(1)]);
+    expect(changed(before, await keys())).toEqual(["classifiers", "evaluation"]);
+    writeRows(validation, own);
+    expect(changed(before, await keys())).toEqual([]);
+  });
+});
+
 describe("images without a second population", () => {
   it("leave the model as it is: no guidance, and the same samples bit for bit", async () => {
     // One picture, over and over: every loss is the same.
@@ -68,7 +99,7 @@ describe("images without a second population", () => {
     for (const copy of copies) copyFileSync(join(train, file_name), join(train, copy.file_name));
     writeRows(train, copies);
     const out = join(root, "copies");
-    await run(folderConfig({ base: { steps: 3 } }), out);
+    await run(folderConfig({ base: { steps: 3 }, groups: { solver: "mixture" } }), out);
     expect(readJson(out, "groups", "groups.json")).toMatchObject({ found: false, count: 1, sizes: [36] });
     expect(readJson(out, "guidance", "losses.json")).toEqual([]);
     expect(readJson(out, "guidance", "manifest.json")["result"]).toEqual({ trained: false });
