@@ -91,7 +91,8 @@ async function randomDraw(
     const generator = stepGenerator(options.seed, first);
     const { device } = rows.latents;
     const noise = randn([...rows.latents.shape], { generator }).to(device);
-    const timesteps = randint(scheduler.numTrainTimesteps, [noise.shape[0]!], { generator, dtype: "int64" });
+    const drawn = randint(scheduler.numTrainTimesteps, [noise.shape[0]!], { generator, dtype: "int64" });
+    const timesteps = drawn.to(device);
     if (name === "single")
       return diffusionLoss(denoiser, scheduler, { ...rows, noise, timesteps }).unsqueeze(1);
     const noisyLatents = scheduler.addNoise(rows.latents, noise, timesteps);

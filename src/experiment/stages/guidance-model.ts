@@ -2,6 +2,7 @@
 import { join } from "node:path";
 
 import { readSafetensors, writeSafetensors } from "../../checkpoint/index.ts";
+import type { Denoiser } from "../../pipelines/index.ts";
 import { type Guidance, GuidedDenoiser, type GuidanceModule } from "../../method/index.ts";
 import type { UNet2DConditionModel } from "../../models/index.ts";
 import { saveUnet } from "../../models/index.ts";
@@ -25,7 +26,9 @@ export interface GuidanceModel extends Disposable {
   /** Trainable tensors by checkpoint key. */
   readonly weights: ReadonlyMap<string, Tensor>;
   readonly parameterCount: number;
-  save(dir: string): void;
+  /** The denoiser for sampling; adapters at full strength are merged into the base, so that guidance costs nothing. */
+  readonly forSampling: () => Denoiser;
+  readonly save: (dir: string) => void;
 }
 
 const guidanceOf = ({ form, strength, ratio }: Options): Guidance =>
@@ -38,10 +41,17 @@ export function makeGuidance(base: UNet2DConditionModel, options: Options, seed:
   if (options.module === "lora" && options.form === "difference") {
     const lora = new Lora(base, { rank: options.rank, generator: new Generator().manualSeed(seed) });
     const module: GuidanceModule = { kind: "lora", lora };
+    const denoiser = new GuidedDenoiser(base, module, guidance);
     return {
-      denoiser: new GuidedDenoiser(base, module, guidance),
+      denoiser,
       weights: new Map(lora.namedParameters()),
       parameterCount: lora.parameterCount(),
+      forSampling: () => {
+        // Between 0 and 1 the difference of the predictions is scaled, not the weights: those stay apart.
+        if (options.strength !== 1) return denoiser;
+        lora.merge();
+        return base;
+      },
       save: (dir) => {
         writeSafetensors(
           join(dir, "lora.safetensors"),
@@ -59,10 +69,12 @@ export function makeGuidance(base: UNet2DConditionModel, options: Options, seed:
     const state = network.stateDict();
     noGrad(() => ["conv_out.weight", "conv_out.bias"].forEach((key) => scope(() => state.get(key)!.zero_())));
   }
+  const denoiser = new GuidedDenoiser(base, { kind: "network", network }, guidance);
   return {
-    denoiser: new GuidedDenoiser(base, { kind: "network", network }, guidance),
+    denoiser,
     weights: network.stateDict(),
     parameterCount: network.parameterCount(),
+    forSampling: () => denoiser,
     save: (dir) => {
       saveUnet(join(dir, "unet_delta"), network);
       saveSettings(dir, options);
@@ -83,7 +95,7 @@ export function loadGuidance(base: UNet2DConditionModel, dir: string, options: O
     throw new CheckpointError(
       `${join(dir, SETTINGS)} is missing; expected a folder that the guidance stage wrote.`,
     );
-  const model = makeGuidance(base, { ...options, ...stored }, 0);
+  const model = makeGuidance(base, { ...options, ...stored, strength: options.strength }, 0);
   const lora = stored.module === "lora" && stored.form === "difference";
   const file = lora
     ? join(dir, "lora.safetensors")

@@ -54,7 +54,7 @@ export const guidedSamplesStage = (suffix: string): Stage => ({
     // Without a trained module (no second population was found) the guided model is the base.
     if (!readJsonIfThere(join(dir, "guidance.json"))) return await sample(context, unet.eval());
     using guidance = loadGuidance(unet, dir, config.guidance);
-    return await sample(context, guidance.denoiser);
+    return await sample(context, guidance.forSampling());
   },
 });
 
