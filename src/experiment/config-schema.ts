@@ -55,8 +55,8 @@ const model = section({
 });
 
 const base = section({
-  steps: int(1).default(1500),
-  batchSize: int(1, 65_536).default(64),
+  steps: int(1).default(2000),
+  batchSize: int(1, 65_536).default(32),
   learningRate: positive().default(1e-3),
   warmup: int(0).default(100),
   /** Share of captions that are replaced by "", which classifier-free guidance needs. */
@@ -65,7 +65,7 @@ const base = section({
   maxGradNorm: positive().default(1),
   /** Decay of the averaged weights; 0 = none. */
   ema: number(0, 0.999999).default(0.995),
-  checkpointEvery: int(1).default(200),
+  checkpointEvery: int(1).default(250),
   schedule: choice(["constant", "constant_with_warmup", "linear", "cosine"]).default("cosine"),
   /** true: the model's own U-Net already is the biased base. */
   skip: flag().default(false),
@@ -79,7 +79,7 @@ const groups = section({
     .array(int(0), "a list of timesteps such as [700, 900]")
     .min(1, "at least one timestep")
     .refine((list) => new Set(list).size === list.length, "timesteps that differ from each other")
-    .default([700, 800, 850, 950, 999]),
+    .default([700, 850, 950, 999]),
   noises: int(1, 1000).default(1),
   /** What the profile compares an image's loss with: its loss under the empty caption, or nothing. */
   contrast: choice(["empty-caption", "none"]).default("empty-caption"),
@@ -93,8 +93,8 @@ const guidance = section({
   form: choice(["difference", "residual", "blend"]).default("difference"),
   module: choice(["lora", "copy"]).default("lora"),
   rank: int(1, 4096).default(8),
-  steps: int(1).default(500),
-  batchSize: int(1, 65_536).default(64),
+  steps: int(1).default(700),
+  batchSize: int(1, 65_536).default(32),
   learningRate: positive().default(2e-3),
   warmup: int(0).default(50),
   /** Weight of the variance of the group losses. */
@@ -106,7 +106,7 @@ const guidance = section({
   highNoiseShare: number(0, 1).default(0.5),
   highNoiseFrom: int(0).default(600),
   ema: number(0, 0.999999).default(0.98),
-  checkpointEvery: int(1).default(200),
+  checkpointEvery: int(1).default(250),
   maxGradNorm: positive().default(1),
   weightDecay: number(0).default(0),
 });
