@@ -1,6 +1,13 @@
 // Runs an experiment for a command: plan, progress, summary.
-import { resolve } from "node:path";
-import { configToYaml, type ExperimentConfig, runExperiment, type StageEvent } from "../experiment/index.ts";
+import { join, resolve } from "node:path";
+import {
+  configToYaml,
+  EXPERIMENT_YAML,
+  type ExperimentConfig,
+  runExperiment,
+  type StageEvent,
+} from "../experiment/index.ts";
+import { commandLine } from "./command-line.ts";
 import { planText } from "./plan-text.ts";
 import { session } from "./session.ts";
 import { summaryText } from "./summary.ts";
@@ -34,8 +41,8 @@ export async function runCommand(config: ExperimentConfig, options: RunCommandOp
 
 /** The command as it was typed, and one that needs nothing but the settings file of the run. */
 const reproduceCommands = (config: ExperimentConfig, out: string): string[] => [
-  ["npx", "invdiff", ...process.argv.slice(2)].join(" "),
-  `npx invdiff run ${out}/experiment.yaml --out ${out}-again --seed ${config.seed}`,
+  commandLine(),
+  commandLine(["run", join(out, EXPERIMENT_YAML), "--out", `${out}-again`, "--seed", String(config.seed)]),
 ];
 
 function eventText({ stage, state, seconds = 0 }: StageEvent): string {

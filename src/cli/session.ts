@@ -1,5 +1,6 @@
 // Long work in a terminal: Ctrl-C, progress, and a word about resuming.
 import { type Progress, InterruptedError, listenForInterrupts } from "../experiment/index.ts";
+import { commandLine } from "./command-line.ts";
 import { StoppedError } from "./failure.ts";
 import { ProgressPrinter } from "./progress-printer.ts";
 
@@ -27,8 +28,7 @@ export async function session(work: (session: Session) => Promise<void>): Promis
   } catch (error) {
     printer.end();
     if (!signal.aborted || !isInterruption(error, signal)) throw error;
-    const command = ["invdiff", ...process.argv.slice(2)].map(quoted).join(" ");
-    note(`Stopped. To go on from here, run the same command again:\n  ${command}`);
+    note(`Stopped. To go on from here, run the same command again:\n  ${commandLine()}`);
     throw new StoppedError("stopped", { cause: error });
   }
 }
@@ -37,6 +37,3 @@ const isInterruption = (error: unknown, signal: AbortSignal): boolean =>
   error === signal.reason ||
   error instanceof InterruptedError ||
   (error instanceof Error && (error.name === "AbortError" || isInterruption(error.cause ?? null, signal)));
-
-const quoted = (text: string): string =>
-  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;

@@ -89,8 +89,8 @@ describe("the command line", () => {
         const result = await interruptCli(command, pattern, { cwd: root });
         expect(result).toMatchObject({ code: 130, signal: null, stdout: "" });
         expect(result.stderr).toContain("Stopping: the stage saves what it has.");
-        expect(result.stderr).toContain(
-          "To go on from here, run the same command again:\n  invdiff quickstart --out cli --set threads=1 --set data.train=96",
+        expect(result.stderr).toMatch(
+          /To go on from here, run the same command again:\n {2}node .*main\.ts quickstart --out cli --set threads=1 --set data\.train=96/,
         );
         expect(result.stderr).not.toMatch(/\n\s+at |error/);
         return result.stderr;

@@ -67,7 +67,6 @@ export function evaluateGroups(groups: StoredGroups, labels: TrainingLabels | un
   });
   const target = rareShare.indexOf(Math.max(...rareShare));
   const auc = scores ? rocAuc(scores, labels.minority) : null;
-  const size = { groups: groups.count, values: labels.values.length };
   return {
     auc,
     sizes,
@@ -76,6 +75,6 @@ export function evaluateGroups(groups: StoredGroups, labels: TrainingLabels | un
       assigned.map((g) => g === target),
       labels.minority,
     ),
-    purity: groupPurity(assigned, labels.labels, size).purity,
+    purity: groupPurity(assigned, labels.minority.map(Number), { groups: groups.count, values: 2 }).purity,
   };
 }

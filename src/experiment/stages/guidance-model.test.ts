@@ -24,20 +24,26 @@ const TINY = {
   norm_num_groups: 4,
 } as const;
 
-const draw = (shape: number[], seed: number): Tensor => randn(shape, { generator: new Generator().manualSeed(seed) });
+const draw = (shape: number[], seed: number): Tensor =>
+  randn(shape, { generator: new Generator().manualSeed(seed) });
 
 const run = (denoiser: Denoiser): number[] =>
   inferenceMode(() =>
     scope(() =>
-      denoiser.forward(draw([2, 4, 4, 4], 1), tensor([10, 900], { dtype: "int64" }), draw([2, 3, 8], 2)).toNumbers(),
+      denoiser
+        .forward(draw([2, 4, 4, 4], 1), tensor([10, 900], { dtype: "int64" }), draw([2, 3, 8], 2))
+        .toNumbers(),
     ),
   );
 
-const distance = (a: number[], b: number[]): number => Math.max(...a.map((value, i) => Math.abs(value - b[i]!)));
+const distance = (a: number[], b: number[]): number =>
+  Math.max(...a.map((value, i) => Math.abs(value - b[i]!)));
 
 /** Moves every trainable tensor a little, as training would. */
 const disturb = (weights: ReadonlyMap<string, Tensor>): void =>
-  noGrad(() => scope(() => [...weights.values()].forEach((w, i) => w.add_(draw([...w.shape], i), { alpha: 0.05 }))));
+  noGrad(() =>
+    scope(() => [...weights.values()].forEach((w, i) => w.add_(draw([...w.shape], i), { alpha: 0.05 }))),
+  );
 
 describe("guidance", () => {
   let dir: string;

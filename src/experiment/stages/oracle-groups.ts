@@ -1,5 +1,10 @@
 // Stage "groups-oracle": groups from the true labels, for comparison only. The one training input that may read an
 // evaluation column; it runs only when `groups.method: oracle` asks for it.
+//
+// The groups are those that inference looks for: group g holds, for every caption, the images with the g-th most
+// frequent value of the attribute among that caption's images (0: what the caption usually shows). Grouping by the bare
+// value instead would set "land" against "water", whose losses differ because land is harder to draw, and the variance
+// term would pull the model towards the harder one (measured, seed 0: bias 0.21 instead of 0.02).
 import { readEvaluationColumns } from "../../data/evaluation-columns.ts";
 import { DataError } from "../../torch/index.ts";
 import { hashJson } from "../hash.ts";
@@ -13,6 +18,7 @@ export const oracleGroupsStage = (config: ExperimentConfig): Stage => ({
   name: "groups-oracle",
   needs: [...dataNeeds(config), "latents"],
   inputs: ({ data, groups: { oracleColumn } }) => ({
+    format: "rank within the caption",
     oracleColumn,
     labels:
       data.kind === "folder" ? hashJson([...readEvaluationColumns(data.path!, [oracleColumn])]) : "birds",
@@ -31,9 +37,27 @@ export const oracleGroupsStage = (config: ExperimentConfig): Stage => ({
       );
     const count = distinct.length;
     const weights = new Float32Array(values.length * count);
-    values.forEach((value, row) => (weights[row * count + distinct.indexOf(value)] = 1));
+    const ranks = valueRanks(values, set.captionOf);
+    ranks.forEach((rank, row) => (weights[row * count + rank] = 1));
     const sizes = groupSizes(weights, count);
     saveGroups(dir, { method: `true labels (${column})`, count, found: true, sizes, weights });
     return Promise.resolve({ method: "oracle", found: true, sizes });
   },
 });
+
+/** Of each image: how many values are more frequent among the images of its caption (ties in alphabetical order). */
+export function valueRanks(values: readonly string[], captionOf: ArrayLike<number>): number[] {
+  const counts = new Map<number, Map<string, number>>();
+  values.forEach((value, row) => {
+    const own = counts.get(captionOf[row]!) ?? new Map<string, number>();
+    own.set(value, (own.get(value) ?? 0) + 1);
+    counts.set(captionOf[row]!, own);
+  });
+  const orders = new Map(
+    [...counts].map(([caption, own]) => [
+      caption,
+      [...own].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)).map(([value]) => value),
+    ]),
+  );
+  return values.map((value, row) => orders.get(captionOf[row]!)!.indexOf(value));
+}

@@ -85,7 +85,7 @@ function agreement(data: ReportData, groups: ReportGroups): Html | undefined {
     ["AUC", auc, "1: the score puts every rare image above every usual one; 0.5: chance"],
     ["Precision", precision, "of the images in the small groups, how many are rare ones"],
     ["Recall", recall, "of the rare images, how many are in the small groups"],
-    ["Purity", purity, "images that have the most frequent value of their group"],
+    ["Purity", purity, "images of the kind, usual or rare for their caption, that their group mostly holds"],
   ];
   const shown = scores.filter(([, value]) => value !== undefined);
   if (rows.length === 0 && shown.length === 0) return undefined;
