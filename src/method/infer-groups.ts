@@ -79,7 +79,8 @@ function bySpread(
   const weights = scope(() => {
     const perImage = tensor(losses, { shape: [rows, columns.length] }).mean(1);
     const initial = rand([rows, count], { generator: new Generator().manualSeed(seed) });
-    return spreadGroups(perImage, initial).toArray() as Float32Array;
+    using solved = spreadGroups(perImage, initial);
+    return solved.toArray() as Float32Array;
   });
   if (!weights.every(Number.isFinite))
     throw new InvDiffError(

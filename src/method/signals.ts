@@ -56,7 +56,8 @@ async function profile(
   const { timesteps, noises: count, seed, contrast = "empty-caption" } = options;
   const [, ...shape] = set.latents.shape;
   const { device } = set.latents;
-  using noises = randn([count, ...shape], { generator: stepGenerator(seed, 0) }).to(device);
+  const draw = () => randn([count, ...shape], { generator: stepGenerator(seed, 0) }).to(device);
+  using noises = scope(draw);
   const columns = timesteps.flatMap((timestep) =>
     Array.from({ length: count }, (_, noise) => ({ timestep, noise })),
   );
