@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { settledTensorCount } from "../../test/settled.ts";
 import { golden } from "../../test/golden-dir.ts";
 import { CheckpointError, type DType, scope, type Tensor, tensor, tensorCount } from "../torch/index.ts";
 import { readSafetensors, readSafetensorsHeader, writeSafetensors } from "./index.ts";
@@ -49,7 +50,7 @@ describe("reading", () => {
   });
 
   it("lets no scope release the tensors, and leaves none behind", () => {
-    const before = tensorCount();
+    const before = settledTensorCount();
     const tensors = scope(() => readSafetensors(golden("schedulers.safetensors")));
     expect(tensors.get("alphas_cumprod")!.slice(0, 0, 1).item()).toBeCloseTo(0.99915, 5);
     dispose(tensors);

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { settledTensorCount } from "../../test/settled.ts";
 import { golden } from "../../test/golden-dir.ts";
 import { DataError, ShapeError, tensor, tensorCount } from "../torch/index.ts";
 import { imageGrid } from "./image-grid.ts";
@@ -92,7 +93,7 @@ describe("loadImages", () => {
       .png()
       .toFile(turned);
     const seen: number[] = [];
-    const before = tensorCount();
+    const before = settledTensorCount();
     {
       using images = await loadImages([grey, alpha, turned], {
         size: 2,

@@ -1,6 +1,7 @@
 // Golden values of metrics.json (test/golden/README.md) for the metrics of feature matrices.
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { settledTensorCount } from "../../test/settled.ts";
 import { golden } from "../../test/golden-dir.ts";
 import { randn, tensor, tensorCount, Generator } from "../torch/index.ts";
 import type { Tensor } from "../torch/index.ts";
@@ -53,7 +54,7 @@ describe("frechetDistance", () => {
 
   it("leaves no tensor behind and refuses misfits", () => {
     const x = randn([10, 4]);
-    const before = tensorCount();
+    const before = settledTensorCount();
     frechetDistance(x, x);
     improvedPrecisionRecall(x, x);
     expect(tensorCount()).toBe(before);

@@ -1,5 +1,6 @@
 // Every network against Python's diffusers and transformers: outputs and gradients on the tiny pipelines.
 import { describe, expect, it } from "vitest";
+import { settledTensorCount } from "../../test/settled.ts";
 import { golden } from "../../test/golden-dir.ts";
 import { relativeError } from "../../test/tensors.ts";
 import { readSafetensors } from "../checkpoint/index.ts";
@@ -61,7 +62,7 @@ describe.each(["sd1", "sd2"])("tiny-%s", (kind) => {
   });
 
   it("keeps no tensor after a step, and the clone is independent", () => {
-    const count = tensorCount();
+    const count = settledTensorCount();
     const unet = loadUnet(golden(`tiny-${kind}/unet`));
     const loaded = tensorCount();
     const step = () =>

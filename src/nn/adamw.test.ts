@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { settledTensorCount } from "../../test/settled.ts";
 import { nnGolden, relativeError } from "../../test/tensors.ts";
 import { CheckpointError, scope, tensorCount } from "../torch/index.ts";
 import type { Tensor } from "../torch/index.ts";
@@ -95,7 +96,7 @@ describe("AdamW with clipGradNorm_", () => {
     const optimizer = new AdamW(named, options);
     run(named, optimizer, 0, 2);
     optimizer.zeroGrad();
-    const count = tensorCount();
+    const count = settledTensorCount();
     run(named, optimizer, 2, 20);
     optimizer.zeroGrad();
     expect(tensorCount()).toBe(count);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { settledTensorCount } from "../../test/settled.ts";
 import { nnGolden, relativeError } from "../../test/tensors.ts";
 import { ConfigError, Generator, randn, scope, tensorCount } from "../torch/index.ts";
 import type { Tensor } from "../torch/index.ts";
@@ -113,7 +114,7 @@ describe("Lora", () => {
 
   it("releases its tensors", () => {
     const net = new Net(ParamStore.seeded({ seed: 0 }));
-    const count = tensorCount();
+    const count = settledTensorCount();
     new Lora(net, { rank: 2 })[Symbol.dispose]();
     expect(tensorCount()).toBe(count);
   });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { settledTensorCount } from "../../test/settled.ts";
 import { nnGolden, relativeError } from "../../test/tensors.ts";
 import {
   CheckpointError,
@@ -66,7 +67,7 @@ describe("Module", () => {
     model.eval();
     expect(model.norm.training).toBe(false);
     const before = values(model);
-    const count = tensorCount();
+    const count = settledTensorCount();
     model.to({ dtype: "float64" });
     expect(model.parameters().map(({ dtype }) => dtype)).toEqual(KEYS.map(() => "float64"));
     expect(values(model)).toEqual(before);
@@ -74,7 +75,7 @@ describe("Module", () => {
   });
 
   it("releases everything once, and says so when it is used after", () => {
-    const count = tensorCount();
+    const count = settledTensorCount();
     const model = pair();
     scope(() => {
       model.first
@@ -114,7 +115,7 @@ describe("ParamStore", () => {
     scope(() => {
       state.set("net.0.bias", zeros([7]));
       state.set("old", zeros([1]));
-      const count = tensorCount();
+      const count = settledTensorCount();
       const build = () => buildFromTensors(state, (vs) => new Pair(vs), { copy: true });
       expect(build).toThrow(/1 missing[^]*norm\.weight[^]*1 unexpected[^]*old[^]*net\.0\.bias: \[7\]/);
       expect(tensorCount()).toBe(count);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { settledTensorCount } from "../../test/settled.ts";
 import { DdimScheduler } from "../schedulers/index.ts";
 import { ConfigError, full, Generator, randn, scope, type Tensor, tensorCount } from "../torch/index.ts";
 import { type GenerateOptions, type PipelineParts, TextToImagePipeline } from "./index.ts";
@@ -169,7 +170,7 @@ describe("progress and stopping", () => {
   });
 
   it("stops between two steps and leaves nothing behind", async () => {
-    const before = tensorCount();
+    const before = settledTensorCount();
     const controller = new AbortController();
     const steps: number[] = [];
     const stopped = run({
@@ -187,7 +188,7 @@ describe("progress and stopping", () => {
 
   it("leaves only the results, whatever the number of steps", async () => {
     const count = async (steps: number) => {
-      const before = tensorCount();
+      const before = settledTensorCount();
       const { latents, images } = await run({ steps });
       const made = tensorCount() - before;
       latents.dispose();

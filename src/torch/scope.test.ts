@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { settledTensorBytes, settledTensorCount } from "../../test/settled.ts";
 
 import {
   DisposedTensorError,
@@ -13,7 +14,7 @@ import {
 
 describe("scope", () => {
   it("releases everything but the returned tree", () => {
-    const before = tensorCount();
+    const before = settledTensorCount();
     const result = scope(() => {
       const x = ones([4]);
       x.add(1).mul(2);
@@ -27,13 +28,13 @@ describe("scope", () => {
   });
 
   it("hands a nested scope's result to the outer one", () => {
-    const before = tensorCount();
+    const before = settledTensorCount();
     scope(() => expect(scope(() => ones([2]).add(1)).toNumbers()).toEqual([2, 2]));
     expect(tensorCount()).toBe(before);
   });
 
   it("releases on throw, and what was returned beside a promise", () => {
-    const before = tensorCount();
+    const before = settledTensorCount();
     expect(() =>
       scope(() => {
         ones([2]);
@@ -57,7 +58,7 @@ describe("scope", () => {
   });
 
   it("counts bytes by dtype", () => {
-    const before = tensorBytes();
+    const before = settledTensorBytes();
     using _x = tensor([1, 2, 3], { dtype: "float64" });
     expect(tensorBytes() - before).toBe(24);
   });
@@ -65,7 +66,7 @@ describe("scope", () => {
 
 describe("without a scope", () => {
   it("the collector frees unreachable tensors inside a synchronous loop [slow]", () => {
-    const before = tensorBytes();
+    const before = settledTensorBytes();
     for (let i = 0; i < 2000; i++) ones([1 << 18]); // 2 GB in all
     expect(tensorBytes() - before).toBeLessThan(800 << 20);
   });

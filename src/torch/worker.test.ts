@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 
 import { describe, expect, it } from "vitest";
+import { settledTensorCount } from "../../test/settled.ts";
 
 import { scope, tensor, tensorCount } from "./index.ts";
 
@@ -20,7 +21,7 @@ const script = `
 describe("worker threads", () => {
   it("load the engine beside the main thread, with counts and errors of their own", async () => {
     const path = new URL("../../build/invdiff.node", import.meta.url).pathname;
-    const before = tensorCount();
+    const before = settledTensorCount();
     const results = await Promise.all(
       [1, 2].map(
         () =>

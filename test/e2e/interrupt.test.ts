@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { settledTensorCount } from "../settled.ts";
 import { InterruptedError } from "../../src/experiment/index.ts";
 import { tensorCount } from "../../src/torch/index.ts";
 import { differingFiles, filesBelow, readJson, run, tinyConfig, tinyOptions } from "../tiny-experiment.ts";
@@ -50,7 +51,7 @@ describe("an abort in each stage", () => {
     "keeps what is finished; the last run ends with the result of a whole one",
     async () => {
       const out = join(root, "each");
-      const before = tensorCount();
+      const before = settledTensorCount();
       for (const [i, target] of STAGES.entries()) {
         const controller = new AbortController();
         const reason = new InterruptedError("Stopped by Ctrl-C.");

@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { settledTensorCount } from "../../../test/settled.ts";
 import { differingFiles, filesBelow, readJson, run, tinyConfig } from "../../../test/tiny-experiment.ts";
 import { readSafetensors } from "../../checkpoint/index.ts";
 import { tensorBytes, tensorCount } from "../../torch/index.ts";
@@ -24,7 +25,7 @@ let left: { count: number; bytes: number };
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), "invdiff-stages-"));
   out = join(root, "out");
-  const before = { count: tensorCount(), bytes: tensorBytes() };
+  const before = { count: settledTensorCount(), bytes: tensorBytes() };
   first = await run(tinyConfig(), out);
   left = { count: tensorCount() - before.count, bytes: tensorBytes() - before.bytes };
 }, 120_000);

@@ -1,5 +1,6 @@
 // Training holds no more after step 50 than after step 2, in either stage.
 import { describe, expect, it } from "vitest";
+import { settledTensorCount } from "../../../test/settled.ts";
 import {
   GuidedDenoiser,
   fineTuneStep,
@@ -66,7 +67,7 @@ function trainerOf(
 
 describe("a training loop", () => {
   it("of stage 1 holds the same tensors and bytes after steps 2 and 50", () => {
-    const before = tensorCount();
+    const before = settledTensorCount();
     {
       using unet = new UNet2DConditionModel(ParamStore.seeded({ seed: 0 }), CONFIG);
       using trainer = trainerOf(unet, [...unet.namedParameters()]);
@@ -78,7 +79,7 @@ describe("a training loop", () => {
   });
 
   it.each([1, 0.5])("of stage 3 with adapters at strength %d too", (strength) => {
-    const before = tensorCount();
+    const before = settledTensorCount();
     {
       using unet = new UNet2DConditionModel(ParamStore.seeded({ seed: 0 }), CONFIG);
       unet.requiresGrad_(false);

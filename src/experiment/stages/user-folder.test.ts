@@ -3,6 +3,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { settledTensorCount } from "../../../test/settled.ts";
 import {
   birdFolder,
   differingFiles,
@@ -36,7 +37,7 @@ describe("a folder with captions only", () => {
       rows.map(({ file_name, text }) => ({ file_name, caption: text })),
     );
     const out = join(root, "captions");
-    const before = tensorCount();
+    const before = settledTensorCount();
     const { events, manifests } = await run(folderConfig(), out);
     expect(tensorCount()).toBe(before);
     const stages = ["latents", "base", "groups", "guidance", "samples-base", "samples", "evaluation"];
