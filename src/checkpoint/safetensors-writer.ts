@@ -1,7 +1,5 @@
 // Writes safetensors files tensor by tensor, so that memory stays at one piece of one tensor.
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
-import { CheckpointError, dtypes, scope, temporaryName, type Tensor } from "../torch/index.ts";
+import { CheckpointError, dtypes, scope, type Tensor, writeAll, writeAtomically } from "../torch/index.ts";
 import { SAFETENSORS_DTYPES } from "./safetensors-header.ts";
 
 const CODES = new Map(Object.entries(SAFETENSORS_DTYPES).map(([code, dtype]) => [dtype, code]));
@@ -24,23 +22,11 @@ export function writeSafetensors(
       ? [...(tensors as ReadonlyMap<string, Tensor>)]
       : Object.entries(tensors as Record<string, Tensor>);
   const { header, ordered } = layout(path, entries, metadata);
-  const temporary = temporaryName(path);
-  mkdirSync(dirname(path), { recursive: true });
-  try {
-    // Plain writes, not a mapped file: a full disk is then an error and not a crash.
-    const fd = openSync(temporary, "w");
-    try {
-      writeAll(fd, header);
-      for (const [, tensor] of ordered) writeTensor(fd, tensor);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
+  // Plain writes, not a mapped file: a full disk is then an error and not a crash.
+  writeAtomically(path, (fd) => {
+    writeAll(fd, header);
+    for (const [, tensor] of ordered) writeTensor(fd, tensor);
+  });
 }
 
 type Entries = [string, Tensor][];
@@ -94,8 +80,4 @@ function writeTensor(fd: number, tensor: Tensor): void {
       });
     }
   });
-}
-
-function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
 }

@@ -1,6 +1,6 @@
 /** A perching songbird facing right: round body, big head without a neck, pointed beak, cocked tail, thin legs; feet at y = 0. */
 import type { Random } from "../random.ts";
-import { colour, d, ellipse, element, line, path, type Hsl } from "./svg.ts";
+import { colour, d, ellipse, element, line, path, tinted, type Hsl } from "./svg.ts";
 
 interface Plumage {
   readonly body: Hsl;
@@ -19,13 +19,8 @@ const plumages: readonly Plumage[] = [
 /** The bird about 38 wide and 28 high. */
 export function landbird(random: Random): string {
   const kind = random.choice(plumages);
-  const tint = (base: Hsl): Hsl => [
-    base[0] + random.uniform(-6, 6),
-    base[1] + random.uniform(-5, 5),
-    base[2] + random.uniform(-5, 4),
-  ];
-  const body = tint(kind.body);
-  const belly = tint(kind.belly);
+  const body = tinted(random, kind.body);
+  const belly = tinted(random, kind.belly);
   const leg = colour([28, 45, 30]);
   const cock = random.uniform(-10, -2);
   const hx = random.uniform(6.5, 8.5);

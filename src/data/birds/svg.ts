@@ -1,5 +1,7 @@
 /** The few SVG building blocks that the bird pictures use; coordinates are in a 64 x 64 picture. */
 
+import type { Random } from "../random.ts";
+
 /** A colour as hue (degrees), saturation and lightness (per cent). */
 export type Hsl = readonly [hue: number, saturation: number, lightness: number];
 
@@ -15,6 +17,13 @@ export function element(name: string, attributes: Attributes, content = ""): str
     if (value !== undefined) text += ` ${key}="${typeof value === "number" ? round(value) : value}"`;
   return content === "" ? `${text}/>` : `${text}>${content}</${name}>`;
 }
+
+/** A colour near `base`, drawn at random. */
+export const tinted = (random: Random, base: Hsl): Hsl => [
+  base[0] + random.uniform(-6, 6),
+  base[1] + random.uniform(-5, 5),
+  base[2] + random.uniform(-5, 4),
+];
 
 /** CSS colour of an HSL triple, optionally lighter or darker by `lighter` per cent. */
 export function colour([hue, saturation, lightness]: Hsl, lighter = 0): string {

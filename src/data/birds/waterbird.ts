@@ -1,6 +1,6 @@
 /** A waterbird facing right: long low body, long or middling curved neck, flat bill; feet or waterline at y = 0. */
 import type { Random } from "../random.ts";
-import { colour, d, ellipse, line, path, type Hsl } from "./svg.ts";
+import { colour, d, ellipse, line, path, tinted, type Hsl } from "./svg.ts";
 
 interface Plumage {
   readonly body: Hsl;
@@ -20,14 +20,9 @@ const plumages: readonly Plumage[] = [
 /** The bird about 42 wide and 24-32 high; `standing` adds legs, otherwise it floats with its keel under y = 0. */
 export function waterbird(random: Random, standing: boolean): string {
   const kind = random.choice(plumages);
-  const tint = (base: Hsl): Hsl => [
-    base[0] + random.uniform(-6, 6),
-    base[1] + random.uniform(-5, 5),
-    base[2] + random.uniform(-5, 4),
-  ];
-  const body = tint(kind.body);
-  const head = tint(kind.head);
-  const bill = tint(kind.bill);
+  const body = tinted(random, kind.body);
+  const head = tinted(random, kind.head);
+  const bill = tinted(random, kind.bill);
   const lift = standing ? -11 : 1.5;
   const neck = random.uniform(14, 20);
   const lean = random.uniform(-2, 3);
