@@ -9,4 +9,4 @@ export * from "./ops.generated.ts";
 export { Generator, manualSeed } from "./random.ts";
 export { keep, scope } from "./scope.ts";
 export * from "./system.ts";
-export { assertAlive, type NestedNumbers, Tensor, tensor } from "./tensor.ts";
+export { type NestedNumbers, Tensor, tensor } from "./tensor.ts";

@@ -2,7 +2,7 @@
 import { addon, type Handle } from "./addon.ts";
 import { registerTensorClass, wrap } from "./bridge.ts";
 import { type Device, type DType, dtypeOfArray, dtypes, isDType, type TypedArray } from "./dtype.ts";
-import { DisposedTensorError, ShapeError } from "./errors.ts";
+import { ShapeError } from "./errors.ts";
 import { TensorOps } from "./ops.generated.ts";
 import { type Releasable, track } from "./scope.ts";
 
@@ -182,9 +182,4 @@ export function tensor(
   const made = wrap(addon.fromBytes(bytes, dtypeOfArray(array), shape ?? ownShape));
   if ((dtype ?? made.dtype) === made.dtype && (device ?? "cpu") === "cpu") return made;
   return temporary(made, (source) => source.to({ dtype, device }));
-}
-
-/** Throws if the tensor was released; for code that stores tensors for later. */
-export function assertAlive(tensor: Tensor, where: string): void {
-  if (tensor.disposed) throw new DisposedTensorError(`${where}: the tensor was already released`);
 }

@@ -3,12 +3,11 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 
 import { readEvaluationColumns } from "../../data/evaluation-columns.ts";
-import { loadImages, openImageFolder, Random, shuffledBatches, toModelRange } from "../../data/index.ts";
+import { fromModelRange, loadImages, Random, shuffledBatches, toModelRange } from "../../data/index.ts";
 import { shareEstimate } from "../../metrics/index.ts";
 import { ResnetClassifier, saveClassifier } from "../../models/index.ts";
 import { AdamW, clipGradNorm_, lrSchedule } from "../../nn/index.ts";
 import {
-  cat,
   crossEntropyLoss,
   DataError,
   inferenceMode,
@@ -21,8 +20,9 @@ import {
 import type { ExperimentConfig } from "../config.ts";
 import { hashJson } from "../hash.ts";
 import type { Stage, StageContext } from "../stage.ts";
-import { dataNeeds, validationFolder } from "./folders.ts";
+import { dataNeeds, folderItems, validationFolder } from "./folders.ts";
 import { imagesHash } from "./latents.ts";
+import { frozen, mapBatches } from "./map-batches.ts";
 import { modelHash, openVae } from "./materials.ts";
 
 const BATCH = 32;
@@ -85,10 +85,7 @@ export const classifiersStage = (config: ExperimentConfig): Stage => ({
     const { config, dir, signal, progress } = context;
     const columns = evaluatedColumns(config);
     const folder = validationFolder(context)!;
-    const { items } = openImageFolder(folder.path, {
-      captionColumn: config.data.captionColumn,
-      split: folder.split,
-    });
+    const items = folderItems(config, folder);
     const rows = readEvaluationColumns(folder.path, columns, { split: folder.split });
     const order = items.map((_, i) => i);
     new Random("classifier-split", config.seed).shuffle(order);
@@ -194,38 +191,14 @@ async function train(
 /** Images through encoder and decoder, uint8 as given. */
 async function reconstruct({ config, signal, progress }: StageContext, pixels: Tensor): Promise<Tensor> {
   using vae = openVae(config);
-  return keep(
-    await mapBatches(
-      pixels,
-      64,
-      (images) => {
-        signal.throwIfAborted();
-        const decoded = vae.decode(vae.encode(toModelRange(images).to(config.device)).mode());
-        return decoded.clamp(-1, 1).mul(127.5).add(127.5).round().to("uint8").to("cpu");
-      },
-      (done, total) => progress({ task: "decoding validation images", done, total }),
-    ),
+  const onBatch = (done: number, total: number) =>
+    progress({ task: "decoding validation images", done, total });
+  return await mapBatches(pixels.shape[0]!, { batchSize: 64, signal, onBatch }, (first, last) =>
+    frozen(() => {
+      const images = toModelRange(pixels.slice(0, first, last)).to(config.device);
+      return fromModelRange(vae.decode(vae.encode(images).mode())).to("cpu");
+    }),
   );
-}
-
-async function mapBatches(
-  images: Tensor,
-  batchSize: number,
-  fn: (batch: Tensor) => Tensor,
-  onBatch?: (done: number, total: number) => void,
-): Promise<Tensor> {
-  const total = images.shape[0]!;
-  const parts: Tensor[] = [];
-  try {
-    for (let first = 0; first < total; first += batchSize) {
-      parts.push(keep(inferenceMode(() => scope(() => fn(images.slice(0, first, first + batchSize))))));
-      onBatch?.(Math.min(first + batchSize, total), total);
-      await nextTurn();
-    }
-    return keep(scope(() => cat(parts, 0)));
-  } finally {
-    for (const part of parts) part.dispose();
-  }
 }
 
 export interface Predictions {
@@ -239,8 +212,8 @@ export interface Predictions {
 
 /** Classes, probabilities and features of uint8 images [N, 3, H, W]; the caller disposes of the features. */
 export async function predict(model: ResnetClassifier, images: Tensor, device: string): Promise<Predictions> {
-  const features = await mapBatches(images, 128, (batch) =>
-    model.features(toModelRange(batch).to(device)).to("cpu"),
+  const features = await mapBatches(images.shape[0]!, { batchSize: 128 }, (first, last) =>
+    frozen(() => model.features(toModelRange(images.slice(0, first, last)).to(device)).to("cpu")),
   );
   const probabilities = scope(() =>
     inferenceMode(() => {

@@ -4,18 +4,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { readEvaluationColumns } from "../../data/evaluation-columns.ts";
-import { loadImages, openImageFolder, toModelRange } from "../../data/index.ts";
+import { type ImageItem, loadImages, toModelRange } from "../../data/index.ts";
 import { biasEstimate, countLabels, frechetDistance, shareEstimate } from "../../metrics/index.ts";
 import { loadClassifier } from "../../models/index.ts";
-import {
-  adaptiveAvgPool2d,
-  cat,
-  inferenceMode,
-  keep,
-  scope,
-  type Tensor,
-  writeFileAtomic,
-} from "../../torch/index.ts";
+import { adaptiveAvgPool2d, type Tensor, writeFileAtomic } from "../../torch/index.ts";
 import type { ExperimentConfig } from "../config.ts";
 import type { ClassifierEvaluation, GroupEvaluation, ModelEvaluation } from "../report/index.ts";
 import type { Stage, StageContext } from "../stage.ts";
@@ -28,10 +20,11 @@ import {
   type Predictions,
   validationInputs,
 } from "./classifiers.ts";
-import { dataNeeds, type FolderRef, trainFolder, validationFolder } from "./folders.ts";
+import { dataNeeds, folderItems, type FolderRef, trainFolder, validationFolder } from "./folders.ts";
 import { evaluateGroups, readTrainingLabels } from "./group-labels.ts";
 import { type GalleryCaption, groupGallery } from "./group-gallery.ts";
 import { loadGroups } from "./groups.ts";
+import { frozen, mapBatches } from "./map-batches.ts";
 import { loadLatentSet, openVae, readJsonIfThere } from "./materials.ts";
 import { loadSamples } from "./samples.ts";
 
@@ -42,9 +35,9 @@ export interface EvaluationResult {
   readonly groups: GroupEvaluation;
   readonly classifiers: Record<string, ClassifierEvaluation>;
   readonly attribute: { name: string; values: readonly string[] } | null;
-  /** [prompt][value]: share among the training images with that caption; null for other prompts. */
   /** The groups by caption, to look at. */
   readonly gallery: readonly GalleryCaption[];
+  /** [prompt][value]: share among the training images with that caption; null for other prompts. */
   readonly trainingShares: readonly (readonly number[] | null)[];
   readonly fidFeatureSpace: string;
   readonly fidReference: string;
@@ -122,7 +115,7 @@ interface Judge extends Disposable {
   readonly featureSpace: string;
   readonly reference: string;
   readonly referenceFeatures: Tensor;
-  look(images: Tensor): Promise<{ features: Tensor; predictions?: Predictions }>;
+  readonly look: (images: Tensor) => Promise<{ features: Tensor; predictions?: Predictions }>;
 }
 
 async function openJudge(context: StageContext): Promise<Judge> {
@@ -139,7 +132,8 @@ async function classifierJudge(context: StageContext): Promise<Judge> {
   const head = (column: string | undefined) => summary.heads.findIndex((item) => item.column === column);
   const subjectHead = head(subjectColumn);
   const hiddenHead = head(hiddenColumn);
-  using images = await folderImages(context, folder);
+  const items = folderItems(config, folder);
+  using images = await itemImages(context, items);
   const model = loadClassifier(input("classifiers"), { device: config.device });
   const reference = await predict(model, images, config.device);
   const { values: subjects = [] } = summary.heads[subjectHead] ?? {};
@@ -160,12 +154,12 @@ async function classifierJudge(context: StageContext): Promise<Judge> {
         : {
             head: subjectHead,
             values: subjects,
-            ofPrompt: subjectOfPrompt(config, folder, { column: subjectColumn!, values: subjects }),
+            ofPrompt: subjectOfPrompt(items, folder, { column: subjectColumn!, values: subjects }),
           },
     featureSpace: `features of the evaluation classifier (${reference.features.shape[1]} numbers per image)`,
     reference: `${images.shape[0]} balanced validation images`,
     referenceFeatures: reference.features,
-    async look(samples) {
+    look: async (samples) => {
       const predictions = await predict(model, samples, config.device);
       return { features: predictions.features, predictions };
     },
@@ -180,28 +174,17 @@ async function classifierJudge(context: StageContext): Promise<Judge> {
 async function autoencoderJudge(context: StageContext): Promise<Judge> {
   const { config } = context;
   const validation = validationFolder(context);
-  using images = await folderImages(context, validation ?? trainFolder(context));
+  using images = await itemImages(context, folderItems(config, validation ?? trainFolder(context)));
   const vae = openVae(config);
-  const look = (images: Tensor): { features: Tensor } => {
-    const parts: Tensor[] = [];
-    for (let first = 0; first < images.shape[0]!; first += 32)
-      parts.push(
-        keep(
-          inferenceMode(() =>
-            scope(() => {
-              const latents = vae
-                .encode(toModelRange(images.slice(0, first, first + 32)).to(config.device))
-                .mode();
-              return adaptiveAvgPool2d(latents, [4, 4]).flatten(1).to("cpu");
-            }),
-          ),
-        ),
-      );
-    const features = keep(scope(() => cat(parts, 0)));
-    for (const part of parts) part.dispose();
-    return { features };
-  };
-  const { features: referenceFeatures } = look(images);
+  const look = async (pictures: Tensor): Promise<{ features: Tensor }> => ({
+    features: await mapBatches(pictures.shape[0]!, { batchSize: 32 }, (first, last) =>
+      frozen(() => {
+        const latents = vae.encode(toModelRange(pictures.slice(0, first, last)).to(config.device)).mode();
+        return adaptiveAvgPool2d(latents, [4, 4]).flatten(1).to("cpu");
+      }),
+    ),
+  });
+  const { features: referenceFeatures } = await look(images);
   return {
     classifiers: {},
     hidden: undefined,
@@ -209,7 +192,7 @@ async function autoencoderJudge(context: StageContext): Promise<Judge> {
     featureSpace: `autoencoder latents, averaged to 4 x 4 (${referenceFeatures.shape[1]} numbers per image)`,
     reference: `${images.shape[0]} ${validation ? "validation" : "training"} images`,
     referenceFeatures,
-    look: (samples) => Promise.resolve(look(samples)),
+    look,
     [Symbol.dispose]() {
       vae[Symbol.dispose]();
       referenceFeatures.dispose();
@@ -217,11 +200,10 @@ async function autoencoderJudge(context: StageContext): Promise<Judge> {
   };
 }
 
-async function folderImages(
+async function itemImages(
   { config, signal, progress }: StageContext,
-  { path, split }: FolderRef,
+  items: readonly ImageItem[],
 ): Promise<Tensor> {
-  const { items } = openImageFolder(path, { captionColumn: config.data.captionColumn, split });
   return loadImages(
     items.map((item) => item.file),
     {
@@ -234,14 +216,13 @@ async function folderImages(
 
 /** The subject that each caption names, by the validation images that have it. */
 function subjectOfPrompt(
-  config: ExperimentConfig,
+  items: readonly ImageItem[],
   { path, split }: FolderRef,
   { column, values }: { column: string; values: readonly string[] },
 ): Map<string, number> {
   const rows = readEvaluationColumns(path, [column], { split });
   const counts = new Map<string, number[]>();
-  for (const { id, caption } of openImageFolder(path, { captionColumn: config.data.captionColumn, split })
-    .items) {
+  for (const { id, caption } of items) {
     const row = counts.get(caption) ?? values.map(() => 0);
     row[values.indexOf(String(rows.get(id)![column]))]!++;
     counts.set(caption, row);

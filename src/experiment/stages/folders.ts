@@ -1,6 +1,7 @@
 // Where the images of an experiment lie.
 import { join } from "node:path";
 
+import { type ImageItem, openImageFolder } from "../../data/index.ts";
 import type { ExperimentConfig } from "../config.ts";
 import type { StageContext } from "../stage.ts";
 
@@ -24,3 +25,7 @@ export function validationFolder({ config, input }: StageContext): FolderRef | u
   if (config.data.kind === "birds") return { path: join(input("data"), "birds"), split: "validation" };
   return config.data.validationPath === undefined ? undefined : { path: config.data.validationPath };
 }
+
+/** Ids, files and captions of a folder's images. Errors: those of `openImageFolder`. */
+export const folderItems = (config: ExperimentConfig, { path, split }: FolderRef): readonly ImageItem[] =>
+  openImageFolder(path, { captionColumn: config.data.captionColumn, split }).items;

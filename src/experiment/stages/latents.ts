@@ -1,12 +1,11 @@
 // Stage "latents": every training image through the autoencoder, every distinct caption through the text encoder, once.
-import { setImmediate as nextTurn } from "node:timers/promises";
-
 import { loadImages, openImageFolder, toModelRange } from "../../data/index.ts";
-import { cat, inferenceMode, keep, scope, type Tensor, tensor } from "../../torch/index.ts";
+import { type Tensor, tensor } from "../../torch/index.ts";
 import { hashFile, hashJson } from "../hash.ts";
 import type { Stage, StageContext } from "../stage.ts";
 import type { ExperimentConfig } from "../config.ts";
-import { dataNeeds, trainFolder } from "./folders.ts";
+import { dataNeeds, folderItems, trainFolder } from "./folders.ts";
+import { frozen, mapBatches } from "./map-batches.ts";
 import { modelHash, openTextEncoder, openTokenizer, openVae, saveLatentSet } from "./materials.ts";
 
 const BATCH = 64;
@@ -22,8 +21,7 @@ export const latentsStage = (config: ExperimentConfig): Stage => ({
   }),
   async run(context) {
     const { config, dir } = context;
-    const { path, split } = trainFolder(context);
-    const { items } = openImageFolder(path, { captionColumn: config.data.captionColumn, split });
+    const items = folderItems(config, trainFolder(context));
     const captions = [...new Set(items.map((item) => item.caption))]
       .filter((caption) => caption !== "")
       .sort();
@@ -33,7 +31,7 @@ export const latentsStage = (config: ExperimentConfig): Stage => ({
       context,
       items.map((item) => item.file),
     );
-    using states = encodeCaptions(config, captions);
+    using states = await encodeCaptions(context, captions);
     saveLatentSet(dir, {
       ids: items.map((item) => item.id),
       captions,
@@ -59,44 +57,23 @@ async function encodeImages(
   files: readonly string[],
 ): Promise<Tensor> {
   using vae = openVae(config);
-  const parts: Tensor[] = [];
-  try {
-    for (let first = 0; first < files.length; first += BATCH) {
-      signal.throwIfAborted();
-      using pixels = await loadImages(files.slice(first, first + BATCH), {
-        size: config.data.resolution,
-        signal,
-      });
-      const encoded = inferenceMode(() =>
-        scope(() =>
-          vae.encode(toModelRange(pixels).to(config.device)).mode().mul(vae.config.scaling_factor).to("cpu"),
-        ),
-      );
-      parts.push(keep(encoded));
-      progress({ task: "encoding images", done: Math.min(first + BATCH, files.length), total: files.length });
-      await nextTurn();
-    }
-    return keep(scope(() => cat(parts, 0)));
-  } finally {
-    for (const part of parts) part.dispose();
-  }
+  const onBatch = (done: number, total: number) => progress({ task: "encoding images", done, total });
+  return await mapBatches(files.length, { batchSize: BATCH, signal, onBatch }, async (first, last) => {
+    using pixels = await loadImages(files.slice(first, last), { size: config.data.resolution, signal });
+    return frozen(() =>
+      vae.encode(toModelRange(pixels).to(config.device)).mode().mul(vae.config.scaling_factor).to("cpu"),
+    );
+  });
 }
 
-function encodeCaptions(config: ExperimentConfig, captions: readonly string[]): Tensor {
+async function encodeCaptions(
+  { config, signal }: StageContext,
+  captions: readonly string[],
+): Promise<Tensor> {
   using encoder = openTextEncoder(config);
   const tokenizer = openTokenizer(config);
-  const parts: Tensor[] = [];
-  for (let first = 0; first < captions.length; first += BATCH) {
-    const { inputIds, shape } = tokenizer.encode(captions.slice(first, first + BATCH));
-    parts.push(
-      keep(
-        inferenceMode(() =>
-          scope(() => encoder.forward(tensor(inputIds, { shape, device: config.device })).to("cpu")),
-        ),
-      ),
-    );
-  }
-  const states = keep(scope(() => cat(parts, 0)));
-  for (const part of parts) part.dispose();
-  return states;
+  return await mapBatches(captions.length, { batchSize: BATCH, signal }, (first, last) => {
+    const { inputIds, shape } = tokenizer.encode(captions.slice(first, last));
+    return frozen(() => encoder.forward(tensor(inputIds, { shape, device: config.device })).to("cpu"));
+  });
 }
