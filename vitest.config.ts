@@ -1,6 +1,8 @@
 // Tests: two worker processes with one libtorch thread each, which suits two cores better than one process with two.
 import { defineConfig } from "vitest/config";
 
+const json = process.env["INVDIFF_TEST_JSON"];
+
 export default defineConfig({
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts", "scripts/**/*.test.ts", "tools/**/*.test.ts"],
@@ -10,8 +12,10 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     slowTestThreshold: 5_000,
-    reporters: process.env["INVDIFF_TEST_JSON"]
-      ? ["default", ["json", { outputFile: process.env["INVDIFF_TEST_JSON"] }]]
-      : ["default"],
+    reporters: [
+      "default",
+      "./test/parity/reporter.ts",
+      ...(json === undefined ? [] : [["json", { outputFile: json }] as [string, Record<string, unknown>]]),
+    ],
   },
 });

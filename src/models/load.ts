@@ -16,7 +16,8 @@ import { AutoencoderKL } from "./vae/index.ts";
 
 type Config = Record<string, unknown>;
 
-function load<M extends Module>(
+/** A model from a folder with config.json and weights. @throws CheckpointError, ConfigError naming the folder */
+export function loadModule<M extends Module>(
   dir: string,
   build: (vs: ParamStore, config: Config) => M,
   options: StoreOptions,
@@ -50,19 +51,23 @@ const diffusersConfig = (className: string, config: object): Config => ({
 
 /** The U-Net of a pipeline's `unet` folder. @throws CheckpointError, ConfigError */
 export const loadUnet = (dir: string, options: StoreOptions = {}): UNet2DConditionModel =>
-  load(dir, (vs, config) => new UNet2DConditionModel(vs, config), options);
+  loadModule(dir, (vs, config) => new UNet2DConditionModel(vs, config), options);
 
 /** The autoencoder of a pipeline's `vae` folder. @throws CheckpointError, ConfigError */
 export const loadVae = (dir: string, options: StoreOptions = {}): AutoencoderKL =>
-  load(dir, (vs, config) => new AutoencoderKL(vs, config), options);
+  loadModule(dir, (vs, config) => new AutoencoderKL(vs, config), options);
 
 /** The text encoder of a pipeline's `text_encoder` folder. @throws CheckpointError, ConfigError */
 export const loadTextEncoder = (dir: string, options: StoreOptions = {}): ClipTextModel =>
-  load(dir, (vs, config) => new ClipTextModel(vs, config), options);
+  loadModule(dir, (vs, config) => new ClipTextModel(vs, config), options);
 
 /** A classifier written by `saveClassifier`. @throws CheckpointError */
 export const loadClassifier = (dir: string, options: StoreOptions = {}): ResnetClassifier =>
-  load(dir, (vs, config) => new ResnetClassifier(vs, config as Partial<ResnetClassifierConfig>), options);
+  loadModule(
+    dir,
+    (vs, config) => new ResnetClassifier(vs, config as Partial<ResnetClassifierConfig>),
+    options,
+  );
 
 /** Writes config.json and weights; each file appears whole or not at all. */
 export const saveUnet = (dir: string, model: UNet2DConditionModel): void =>

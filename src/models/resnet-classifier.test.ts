@@ -1,9 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { AdamW } from "../nn/index.ts";
+import { AdamW, ParamStore } from "../nn/index.ts";
 import { cat, crossEntropyLoss, full, Generator, randn, scope, tensor } from "../torch/index.ts";
 import { ResnetClassifier } from "./resnet-classifier.ts";
 
 describe("ResnetClassifier", () => {
+  it("is small", () => {
+    using model = new ResnetClassifier(ParamStore.shapesOnly());
+    expect(model.parameterCount()).toBe(308_258);
+  });
+
   it("learns to tell dark from bright images", () => {
     using model = ResnetClassifier.seeded({ stage_channels: [8, 16], norm_num_groups: 1 }, 0);
     using optimizer = new AdamW(model.namedParameters(), { lr: 1e-2 });
