@@ -4,11 +4,9 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { settledTensorCount } from "../../test/settled.ts";
-import { golden } from "../../test/golden-dir.ts";
 import { DataError, ShapeError, tensor, tensorCount } from "../torch/index.ts";
 import { imageGrid } from "./image-grid.ts";
-import { decodeImage, fromModelRange, loadImages, savePng, toModelRange } from "./images.ts";
-import { resizeAndCrop } from "./resize.ts";
+import { fromModelRange, loadImages, savePng, toModelRange } from "./images.ts";
 
 let folder: string;
 beforeAll(() => {
@@ -17,18 +15,6 @@ beforeAll(() => {
 afterAll(() => {
   rmSync(folder, { recursive: true });
 });
-
-/** Reads one entry of a safetensors file (data starts after an 8-byte length and a JSON header). */
-function entry(file: string, name: string): { bytes: Uint8Array; shape: number[] } {
-  const data = readFileSync(file);
-  const start = 8 + Number(data.readBigUInt64LE(0));
-  const header = JSON.parse(data.toString("utf8", 8, start)) as Record<
-    string,
-    { shape: number[]; data_offsets: [number, number] }
-  >;
-  const { shape, data_offsets: at } = header[name]!;
-  return { bytes: new Uint8Array(data.subarray(start + at[0], start + at[1])), shape };
-}
 
 const png = async (
   name: string,
@@ -41,39 +27,6 @@ const png = async (
   await sharp(data, { raw: { width, height, channels } }).png().toFile(file);
   return file;
 };
-
-describe("resizeAndCrop", () => {
-  const cases = JSON.parse(readFileSync(golden("resize.json"), "utf8")) as {
-    case: number;
-    resolution: number;
-  }[];
-  it.each(cases)(
-    "is within one level of Pillow: case $case to $resolution",
-    async ({ case: i, resolution: size }) => {
-      const file = golden("resize.safetensors");
-      const { bytes, shape } = entry(file, `${i}.input`);
-      const path = await png(`golden-${i}.png`, bytes, shape[1]!, shape[0]!);
-      const actual = resizeAndCrop(await decodeImage(path), size);
-      const expected = entry(file, `${i}.resized_cropped`).bytes;
-      expect(actual).toHaveLength(expected.length);
-      let different = 0;
-      for (let y = 0; y < size * size; y++)
-        for (let c = 0; c < 3; c++) {
-          const error = Math.abs(actual[c * size * size + y]! - expected[y * 3 + c]!);
-          expect(error).toBeLessThanOrEqual(1);
-          if (error > 0) different++;
-        }
-      expect(different / expected.length).toBeLessThan(0.005);
-      using images = await loadImages([path], { size });
-      using scaled = toModelRange(images);
-      expect(scaled.shape).toEqual([1, 3, size, size]);
-      if (different === 0) {
-        const normalized = entry(file, `${i}.normalized`).bytes;
-        expect(scaled.toArray()).toEqual(new Float32Array(normalized.buffer));
-      }
-    },
-  );
-});
 
 describe("loadImages", () => {
   it("decodes grey, alpha and rotated pictures as RGB in planes", async () => {

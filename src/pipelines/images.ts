@@ -1,11 +1,16 @@
 // Decoded pixels to 8-bit images.
-import type { Tensor } from "../torch/index.ts";
+import { cat, scope, type Tensor } from "../torch/index.ts";
 import type { ImageDecoder } from "./parts.ts";
 
-/** Latents (scaled by the autoencoder's factor) to 8-bit images on the CPU, [B, C, h, w] -> uint8 [B, 3, H, W]. */
+/**
+ * Latents (scaled by the autoencoder's factor) to 8-bit images on the CPU, [B, C, h, w] -> uint8 [B, 3, H, W].
+ * On the CPU image by image: just as fast, an eighth of the memory for eight images, and no image depends on its batch.
+ */
 export function decodeImages(vae: ImageDecoder, latents: Tensor): Tensor {
-  const pixels = vae.decode(latents.div(vae.config.scaling_factor));
-  return toUint8(pixels).to("cpu");
+  const unscaled = latents.div(vae.config.scaling_factor);
+  const parts = latents.device === "cpu" ? unscaled.split(1, 0) : [unscaled];
+  const images = parts.map((part) => scope(() => toUint8(vae.decode(part)).to("cpu")));
+  return images.length === 1 ? images[0]! : cat(images, 0);
 }
 
 /** Pixels in [-1, 1] to uint8, rounded as diffusers does; out-of-range values are clamped. */

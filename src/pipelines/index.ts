@@ -1,12 +1,8 @@
 // Text-to-image sampling.
+export type { GeneratedBatch, GenerateOptions, StepProgress } from "./generate-options.ts";
+export { classifierFreeGuidance } from "./guidance-scale.ts";
 export { decodeImages, toUint8 } from "./images.ts";
 export { loadPipeline, type LoadedParts, type LoadPipelineOptions } from "./load-pipeline.ts";
 export type { Denoiser, ImageDecoder, TextEncoder, TextTokenizer } from "./parts.ts";
 export { TextStates } from "./text-states.ts";
-export {
-  TextToImagePipeline,
-  type GenerateOptions,
-  type GeneratedBatch,
-  type PipelineParts,
-  type StepProgress,
-} from "./text-to-image.ts";
+export { TextToImagePipeline, type PipelineParts } from "./text-to-image.ts";

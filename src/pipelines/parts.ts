@@ -3,7 +3,7 @@ import type { Tensor } from "../torch/index.ts";
 
 /** Predicts noise, velocity or latents: a U-Net, or a U-Net with guidance around it. */
 export interface Denoiser {
-  /** sample [B, C, H, W], timesteps int64 [B], encoderHiddenStates [B, L, D] -> [B, C, H, W]. */
+  /** sample [B, C, H, W], timesteps [B] (int64; float32 between two of them), encoderHiddenStates [B, L, D] -> [B, C, H, W]. */
   forward(sample: Tensor, timesteps: Tensor, encoderHiddenStates: Tensor): Tensor;
 }
 
@@ -15,8 +15,8 @@ export interface ImageDecoder {
 }
 
 export interface TextEncoder {
-  /** Token ids int64 [B, L] -> last hidden state [B, L, D]. */
-  forward(inputIds: Tensor): Tensor;
+  /** Token ids int64 [B, L] -> last hidden state [B, L, D], or the one `clipSkip` layers before it. */
+  forward(inputIds: Tensor, options?: { readonly clipSkip?: number }): Tensor;
 }
 
 export interface TextTokenizer {

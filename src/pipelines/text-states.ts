@@ -1,6 +1,12 @@
 // Text states of prompts, each distinct prompt encoded once.
-import { inferenceMode, keep, scope, stack, type Tensor, tensor } from "../torch/index.ts";
+import { type DType, inferenceMode, keep, scope, stack, type Tensor, tensor } from "../torch/index.ts";
 import type { TextEncoder, TextTokenizer } from "./parts.ts";
+
+export interface TextStatesOptions {
+  readonly device?: string | undefined;
+  /** Layers left out at the encoder's end. */
+  readonly clipSkip?: number | undefined;
+}
 
 /** Encodes prompts on demand and keeps the states until it is disposed. */
 export class TextStates {
@@ -8,39 +14,58 @@ export class TextStates {
   private readonly tokenizer: TextTokenizer;
   private readonly encoder: TextEncoder;
   private readonly device: string;
+  private readonly clipSkip: number;
 
-  constructor(tokenizer: TextTokenizer, encoder: TextEncoder, device = "cpu") {
+  constructor(
+    tokenizer: TextTokenizer,
+    encoder: TextEncoder,
+    { device = "cpu", clipSkip = 0 }: TextStatesOptions = {},
+  ) {
     this.tokenizer = tokenizer;
     this.encoder = encoder;
     this.device = device;
+    this.clipSkip = clipSkip;
   }
 
-  /** Encodes those of the prompts that are new, `batchSize` at a time. */
-  prepare(prompts: readonly string[], batchSize: number): void {
-    const fresh = [...new Set(prompts)].filter((prompt) => !this.states.has(prompt));
-    for (let first = 0; first < fresh.length; first += batchSize) {
-      const texts = fresh.slice(first, first + batchSize);
-      const rows = inferenceMode(() =>
-        scope(() => {
-          const { inputIds, shape } = this.tokenizer.encode(texts);
-          const encoded = this.encoder.forward(tensor(inputIds, { shape: [...shape], device: this.device }));
-          return texts.map((_, i) => encoded.select(0, i).clone());
-        }),
-      );
-      rows.forEach((row, i) => this.states.set(texts[i]!, keep(row)));
-    }
-  }
-
-  /** States of prepared prompts, [prompts, L, D]. */
+  /** States of prompts, [prompts, L, D]; new ones are encoded first. */
   of(prompts: readonly string[]): Tensor {
     return stack(
-      prompts.map((prompt) => this.states.get(prompt)!),
+      prompts.map((prompt) => this.one(prompt)),
       0,
     );
   }
 
+  /** Releases the states of prompts that are not needed any more. */
+  forget(prompts: Iterable<string>): void {
+    for (const prompt of prompts) {
+      this.states.get(prompt)?.dispose();
+      this.states.delete(prompt);
+    }
+  }
+
+  /** Dtype of the states encoded so far. */
+  get dtype(): DType {
+    const [first] = this.states.values();
+    return first?.dtype ?? "float32";
+  }
+
+  /** One prompt at a time: its states then do not depend on which other prompts there are, to the last bit. */
+  private one(prompt: string): Tensor {
+    const found = this.states.get(prompt);
+    if (found !== undefined) return found;
+    const fresh = inferenceMode(() =>
+      scope(() => {
+        const { inputIds, shape } = this.tokenizer.encode([prompt]);
+        const ids = tensor(inputIds, { shape: [...shape], device: this.device });
+        const options = this.clipSkip > 0 ? { clipSkip: this.clipSkip } : undefined;
+        return keep(this.encoder.forward(ids, options).select(0, 0).clone());
+      }),
+    );
+    this.states.set(prompt, fresh);
+    return fresh;
+  }
+
   [Symbol.dispose](): void {
-    for (const states of this.states.values()) states.dispose();
-    this.states.clear();
+    this.forget([...this.states.keys()]);
   }
 }

@@ -1,8 +1,23 @@
 import { describe, expect, it } from "vitest";
 import { settledTensorCount } from "../../test/settled.ts";
 import { DdimScheduler } from "../schedulers/index.ts";
-import { ConfigError, full, Generator, randn, scope, type Tensor, tensorCount } from "../torch/index.ts";
-import { type GenerateOptions, type PipelineParts, TextToImagePipeline } from "./index.ts";
+import {
+  cat,
+  ConfigError,
+  full,
+  Generator,
+  keep,
+  randn,
+  scope,
+  type Tensor,
+  tensorCount,
+} from "../torch/index.ts";
+import {
+  classifierFreeGuidance,
+  type GenerateOptions,
+  type PipelineParts,
+  TextToImagePipeline,
+} from "./index.ts";
 
 const SHAPE = [4, 4, 4] as const;
 
@@ -114,6 +129,82 @@ describe("the denoising loop", () => {
     const calls = { batches: [], encoded: [] } as Calls;
     await run({ prompts: ["3", "3", "5", "3"], seeds: [1, 2, 3, 4], batchSize: 2 }, fakeParts(calls));
     expect(calls.encoded).toEqual(["", "3", "5"]);
+  });
+});
+
+describe("options", () => {
+  it("start from given latents as from the same noise drawn", async () => {
+    const { latents: expected } = await run({ batchSize: 1 });
+    using noise = keep(
+      scope(() =>
+        cat(
+          [1, 2].map((seed) => randn([1, ...SHAPE], { generator: new Generator().manualSeed(seed) })),
+          0,
+        ),
+      ),
+    );
+    const { latents } = await run({ latents: noise, seeds: [8, 9], batchSize: 1 });
+    expect(latents.toNumbers()).toEqual(expected.toNumbers());
+    await expect(run({ latents: expected.slice(0, 0, 1) })).rejects.toThrow(
+      /latents have the shape \[1, 4, 4, 4\]; expected \[2,/,
+    );
+    await expect(run({ latents: expected.slice(1, 0, 3) })).rejects.toThrow(/3 channels; expected 4/);
+  });
+
+  it("take a negative prompt per image", async () => {
+    const { latents } = await run({ guidanceScale: 2, negativePrompt: ["1", "2"], batchSize: 1 });
+    expectClose(latents.toNumbers(), [
+      ...expectedLatents(3, 1, { guidanceScale: 2, negative: 1 }),
+      ...expectedLatents(5, 2, { guidanceScale: 2, negative: 2 }),
+    ]);
+    await expect(run({ negativePrompt: ["1"] })).rejects.toThrow(/2 prompts but 1 negative prompts/);
+  });
+
+  it("hand the clip skip to the text encoder, and refuse a fraction", async () => {
+    const parts = fakeParts();
+    const skips: unknown[] = [];
+    const textEncoder: PipelineParts["textEncoder"] = {
+      forward: (ids, options) => {
+        skips.push(options?.clipSkip);
+        return ids.to("float32").unsqueeze(-1);
+      },
+    };
+    await run({ clipSkip: 2 }, { ...parts, textEncoder });
+    expect(skips).toEqual([2, 2, 2]);
+    await expect(run({ clipSkip: 0.5 })).rejects.toThrow(/clipSkip is 0.5/);
+  });
+
+  it("give the callback the latents of every step", async () => {
+    const seen: number[][] = [];
+    const { latents } = await run({
+      prompts: ["3"],
+      seeds: [1],
+      guidanceScale: 1,
+      onStep: (progress) => seen.push([progress.timestep, ...progress.latents.toNumbers()]),
+    });
+    expect(seen.map(([timestep]) => timestep)).toEqual([750, 500, 250, 0]);
+    expect(seen.at(-1)!.slice(1)).toEqual(latents.toNumbers());
+  });
+});
+
+describe("classifier-free guidance", () => {
+  it("rescaled to the full has the conditional prediction's standard deviation", () => {
+    scope(() => {
+      const prediction = randn([4, 4, 3, 3], { generator: new Generator().manualSeed(0) });
+      const guided = (guidanceRescale: number) =>
+        classifierFreeGuidance(prediction, { guidanceScale: 5, guidanceRescale });
+      const std = (values: number[]) => {
+        const mean = values.reduce((a, b) => a + b, 0) / values.length;
+        return Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (values.length - 1));
+      };
+      const row = (xs: Tensor, i: number) => xs.select(0, i).toNumbers();
+      for (const i of [0, 1]) {
+        const conditional = std(row(prediction, 2 + i));
+        expect(std(row(guided(1), i))).toBeCloseTo(conditional, 5);
+        const half = (std(row(guided(0), i)) + conditional) / 2;
+        expect(std(row(guided(0.5), i))).toBeCloseTo(half, 5);
+      }
+    });
   });
 });
 

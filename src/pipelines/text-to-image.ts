@@ -13,6 +13,8 @@ import {
   scope,
   type Tensor,
 } from "../torch/index.ts";
+import { checkOptions, type GeneratedBatch, type GenerateOptions } from "./generate-options.ts";
+import { classifierFreeGuidance } from "./guidance-scale.ts";
 import { decodeImages } from "./images.ts";
 import type { Denoiser, ImageDecoder, TextEncoder, TextTokenizer } from "./parts.ts";
 import { TextStates } from "./text-states.ts";
@@ -29,45 +31,13 @@ export interface PipelineParts {
   device?: string;
 }
 
-export interface GenerateOptions {
-  /** One prompt per image. */
-  prompts: readonly string[];
-  /** One seed per image: an image depends on its own seed and prompt only, not on its batch. */
-  seeds: readonly (number | bigint)[];
-  steps?: number;
-  /** Classifier-free guidance; 1 or less means none. */
-  guidanceScale?: number;
-  negativePrompt?: string;
-  /** Images denoised together: bounds the memory. */
-  batchSize?: number;
-  latentShape?: readonly [number, number, number];
-  /** DDIM's eta. */
-  eta?: number;
-  /** "images" (default) decodes; "latents" leaves the decoder out. */
-  output?: "images" | "latents";
-  /** Called after every step. */
-  onStep?: (progress: StepProgress) => void;
-  /** Stops between two steps by throwing the signal's reason. */
-  signal?: AbortSignal;
-}
-
-export interface StepProgress {
-  /** Images finished before this batch, and images wanted. */
-  imagesDone: number;
-  images: number;
-  /** Steps of this batch done, of `steps`. */
-  step: number;
-  steps: number;
-}
-
-/** The caller owns and disposes of the tensors. */
-export interface GeneratedBatch {
-  /** Index of the batch's first image. */
-  first: number;
-  /** Final latents, [B, C, h, w], on the CPU. */
-  latents: Tensor;
-  /** uint8 [B, 3, H, W], on the CPU; absent for `output: "latents"`. */
-  images?: Tensor;
+/** What one batch adds to the options of the whole generation. */
+interface Batch {
+  readonly texts: TextStates;
+  readonly first: number;
+  readonly prompts: readonly string[];
+  readonly negativePrompts: readonly string[];
+  readonly seeds: readonly (number | bigint)[];
 }
 
 /** Makes images from prompts; the parts stay the caller's. One generation at a time: the scheduler has state. */
@@ -81,24 +51,12 @@ export class TextToImagePipeline<P extends PipelineParts = PipelineParts> {
   /** All images at once: latents [N, C, h, w] and images [N, 3, H, W]. For many images use `batches`, which holds only one batch. */
   async generate(options: GenerateOptions): Promise<{ latents: Tensor; images?: Tensor }> {
     const batches: GeneratedBatch[] = [];
+    const joined = (pick: (batch: GeneratedBatch) => Tensor) => keep(cat(batches.map(pick), 0));
     try {
       for await (const batch of this.batches(options)) batches.push(batch);
-      const latents = keep(
-        cat(
-          batches.map((batch) => batch.latents),
-          0,
-        ),
-      );
+      const latents = joined((batch) => batch.latents);
       if (options.output === "latents") return { latents };
-      return {
-        latents,
-        images: keep(
-          cat(
-            batches.map((batch) => batch.images!),
-            0,
-          ),
-        ),
-      };
+      return { latents, images: joined((batch) => batch.images!) };
     } finally {
       for (const batch of batches) {
         batch.latents.dispose();
@@ -109,20 +67,23 @@ export class TextToImagePipeline<P extends PipelineParts = PipelineParts> {
 
   /** The images batch by batch, in order; gives the event loop a turn after every step. Throws ConfigError for bad options. */
   async *batches(options: GenerateOptions): AsyncGenerator<GeneratedBatch, void, undefined> {
-    const { prompts, seeds, negativePrompt = "", batchSize = 8, output = "images" } = options;
     checkOptions(options);
+    const { prompts, seeds, negativePrompt = "", batchSize = 8, output = "images", clipSkip } = options;
+    const negativePrompts =
+      typeof negativePrompt === "string" ? prompts.map(() => negativePrompt) : negativePrompt;
     const { vae, tokenizer, textEncoder, device } = this.parts;
-    using texts = new TextStates(tokenizer, textEncoder, device);
-    texts.prepare([negativePrompt, ...prompts], batchSize);
+    using texts = new TextStates(tokenizer, textEncoder, { device, clipSkip });
+    const lastUse = new Map<string, number>();
+    for (const list of [prompts, negativePrompts])
+      list.forEach((text, i) => lastUse.set(text, Math.max(i, lastUse.get(text) ?? 0)));
     for (let first = 0; first < prompts.length; first += batchSize) {
-      const last = Math.min(first + batchSize, prompts.length);
-      const latents = await this.denoise({
-        ...options,
+      const part = <T>(list: readonly T[]): T[] => list.slice(first, first + batchSize);
+      const latents = await this.denoise(options, {
         texts,
         first,
-        images: prompts.length,
-        prompts: prompts.slice(first, last),
-        seeds: seeds.slice(first, last),
+        prompts: part(prompts),
+        negativePrompts: part(negativePrompts),
+        seeds: part(seeds),
       });
       try {
         // Cloned outside inference mode, so that the results may be used in training.
@@ -134,84 +95,98 @@ export class TextToImagePipeline<P extends PipelineParts = PipelineParts> {
       } finally {
         latents.dispose();
       }
+      const isDone = (text: string) => lastUse.get(text)! < first + batchSize;
+      texts.forget([...part(prompts), ...part(negativePrompts)].filter(isDone));
     }
   }
 
-  private async denoise(
-    batch: GenerateOptions & { texts: TextStates; first: number; images: number },
-  ): Promise<Tensor> {
-    const { texts, prompts, seeds, steps = 50, guidanceScale = 7.5, negativePrompt = "", eta } = batch;
-    const { scheduler, latentShape, device = "cpu" } = this.parts;
-    const guided = guidanceScale > 1;
-    const generators = seeds.map((seed) => new Generator().manualSeed(seed));
+  private async denoise(options: GenerateOptions, batch: Batch): Promise<Tensor> {
+    const { steps = 50, guidanceScale = 7.5, eta, signal, onStep, prompts } = options;
+    const { scheduler } = this.parts;
+    const generators = batch.seeds.map((seed) => new Generator().manualSeed(seed));
 
     // 1. Text states, unconditional first, and initial noise.
-    const states = inferenceMode(() =>
-      scope(() => keep(texts.of(guided ? [...prompts.map(() => negativePrompt), ...prompts] : prompts))),
-    );
-    scheduler.setTimesteps(steps);
-    const shape = [1, ...(batch.latentShape ?? latentShape)];
-    let latents = inferenceMode(() =>
-      scope(() => {
-        const noise = cat(
-          generators.map((generator) => randn(shape, { generator, dtype: states.dtype })),
-          0,
-        );
-        return keep(noise.to(device).mul(scheduler.initNoiseSigma));
-      }),
-    );
-
-    // 2. The loop. Only the latents live from one step to the next.
+    const { texts, negativePrompts } = batch;
+    const wanted = guidanceScale > 1 ? [...negativePrompts, ...batch.prompts] : batch.prompts;
+    const states = inferenceMode(() => scope(() => keep(texts.of(wanted))));
     try {
-      const { timesteps } = scheduler;
-      for (const [index, timestep] of timesteps.entries()) {
-        batch.signal?.throwIfAborted();
-        const current = latents;
-        latents = inferenceMode(() =>
-          scope(() => {
-            const prediction = this.predict(current, timestep, { states, guidanceScale });
-            return keep(scheduler.step(prediction, timestep, current, { generator: generators, eta }));
-          }),
-        );
-        current.dispose();
-        batch.onStep?.({
-          imagesDone: batch.first,
-          images: batch.images,
-          step: index + 1,
-          steps: timesteps.length,
-        });
-        await nextTurn();
+      scheduler.setTimesteps(steps);
+      let latents = inferenceMode(() =>
+        scope(() => {
+          const noise = this.initialNoise(options, batch, generators).to({ dtype: states.dtype });
+          return keep(noise.to(this.parts.device ?? "cpu").mul(scheduler.initNoiseSigma));
+        }),
+      );
+
+      // 2. The loop. Only the latents live from one step to the next.
+      try {
+        const { timesteps } = scheduler;
+        for (const [index, timestep] of timesteps.entries()) {
+          signal?.throwIfAborted();
+          const current = latents;
+          latents = inferenceMode(() =>
+            scope(() => {
+              const prediction = this.predict(current, timestep, { ...options, states });
+              return keep(scheduler.step(prediction, timestep, current, { generator: generators, eta }));
+            }),
+          );
+          current.dispose();
+          onStep?.({
+            imagesDone: batch.first,
+            images: prompts.length,
+            batch: batch.seeds.length,
+            step: index + 1,
+            steps: timesteps.length,
+            timestep,
+            latents,
+          });
+          await nextTurn();
+        }
+        return latents;
+      } catch (error) {
+        latents.dispose();
+        throw error;
       }
-      return latents;
-    } catch (error) {
-      latents.dispose();
-      throw error;
     } finally {
       states.dispose();
     }
   }
 
-  /** The denoiser's prediction; with guidance both halves in one batch: u + scale * (c - u). */
+  /** Standard normal latents of a batch: the caller's, or drawn from each image's own generator. */
+  private initialNoise(
+    { latents, latentShape = this.parts.latentShape }: GenerateOptions,
+    { first, seeds, texts }: Batch,
+    generators: readonly Generator[],
+  ): Tensor {
+    if (latents !== undefined) {
+      const [, ...shape] = latents.shape;
+      if (shape[0] !== latentShape[0])
+        throw new ConfigError(
+          `latents have ${shape[0]} channels; expected ${latentShape[0]}, as the model has.`,
+        );
+      return latents.slice(0, first, first + seeds.length);
+    }
+    // Drawn in the model's dtype: Python draws other numbers for float16 than for float32.
+    const drawn = generators.map((generator) =>
+      randn([1, ...latentShape], { generator, dtype: texts.dtype }),
+    );
+    return cat(drawn, 0);
+  }
+
+  /** The denoiser's prediction; with guidance both halves go through it in one batch. */
   private predict(
     latents: Tensor,
     timestep: number,
-    { states, guidanceScale }: { states: Tensor; guidanceScale: number },
-  ) {
+    options: Pick<GenerateOptions, "guidanceScale" | "guidanceRescale"> & { states: Tensor },
+  ): Tensor {
+    const { states, guidanceScale = 7.5, guidanceRescale = 0 } = options;
     const { unet, scheduler, device = "cpu" } = this.parts;
     const guided = guidanceScale > 1;
     const sample = scheduler.scaleModelInput(guided ? cat([latents, latents], 0) : latents, timestep);
-    const timesteps = full([sample.shape[0]!], timestep, { dtype: "int64", device });
+    // Sigma-based schedulers stop between two training timesteps.
+    const dtype = Number.isInteger(timestep) ? "int64" : "float32";
+    const timesteps = full([sample.shape[0]!], timestep, { dtype, device });
     const prediction = unet.forward(sample, timesteps, states);
-    if (!guided) return prediction;
-    const [unconditional, conditional] = prediction.chunk(2, 0) as [Tensor, Tensor];
-    return unconditional.add(conditional.sub(unconditional).mul(guidanceScale));
+    return guided ? classifierFreeGuidance(prediction, { guidanceScale, guidanceRescale }) : prediction;
   }
-}
-
-function checkOptions({ prompts, seeds, batchSize = 8 }: GenerateOptions): void {
-  if (prompts.length === 0) throw new ConfigError("No prompts given; give one per image.");
-  if (prompts.length !== seeds.length)
-    throw new ConfigError(`${prompts.length} prompts but ${seeds.length} seeds; give one seed per image.`);
-  if (!Number.isInteger(batchSize) || batchSize < 1)
-    throw new ConfigError(`batchSize is ${batchSize}, but must be a positive integer.`);
 }

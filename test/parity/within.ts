@@ -16,10 +16,9 @@ declare module "vitest" {
   }
 }
 
-/** Fails when `error` is not below (or, for a tolerance of 0, not equal to) `tolerance`. NaN fails. */
+/** Fails when `error` is above `tolerance` (0: must be exact) or not a number. */
 export function within(golden: string, at: string, error: number, tolerance: number): void {
   const task = TestRunner.getCurrentTest();
   if (task) (task.meta.parity ??= []).push({ golden, at, error, tolerance });
-  const isWithin = tolerance === 0 ? error === 0 : error < tolerance;
-  expect(isWithin, `${golden}, ${at}: error ${error}, tolerance ${tolerance}`).toBe(true);
+  expect(error <= tolerance, `${golden}, ${at}: error ${error}, tolerance ${tolerance}`).toBe(true);
 }

@@ -1,0 +1,28 @@
+// Classifier-free guidance, Ho and Salimans 2022 (arXiv 2207.12598).
+import type { Tensor } from "../torch/index.ts";
+
+/**
+ * u + scale * (c - u) from a prediction [2 B, C, H, W] whose first half is unconditional: [B, C, H, W].
+ * `guidanceRescale` > 0 mixes in the same prediction with c's standard deviation (arXiv 2305.08891, eq. 15 and 16).
+ */
+export function classifierFreeGuidance(
+  prediction: Tensor,
+  { guidanceScale, guidanceRescale }: { guidanceScale: number; guidanceRescale: number },
+): Tensor {
+  const [unconditional, conditional] = prediction.chunk(2, 0) as [Tensor, Tensor];
+  const guided = unconditional.add(conditional.sub(unconditional).mul(guidanceScale));
+  if (guidanceRescale <= 0) return guided;
+  const deviation = (xs: Tensor): Tensor => {
+    const flat = xs.flatten(1);
+    const count = flat.shape[1] ?? 1;
+    const centred = flat.sub(flat.mean([1], true));
+    return centred
+      .square()
+      .sum([1], true)
+      .div(count - 1)
+      .sqrt()
+      .view([-1, 1, 1, 1]);
+  };
+  const rescaled = guided.mul(deviation(conditional).div(deviation(guided)));
+  return rescaled.mul(guidanceRescale).add(guided.mul(1 - guidanceRescale));
+}
