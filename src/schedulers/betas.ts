@@ -1,6 +1,7 @@
 // Noise schedules as diffusers computes them: every intermediate is rounded to float32, because published
 // models were trained with those exact values. Reference: diffusers schedulers/scheduling_ddpm.py.
-import { sqrt32 } from "./sqrt32.ts";
+import type { SchedulerConfig } from "./config.ts";
+import { sqrt32 } from "./float32.ts";
 
 export type BetaSchedule = "linear" | "scaled_linear" | "squaredcos_cap_v2";
 
@@ -56,3 +57,15 @@ export function rescaleZeroTerminalSnr(betas: readonly number[]): number[] {
 /** Running product of (1 - beta), float32 values. */
 export const alphasCumprodOf = (betas: readonly number[]): number[] =>
   cumprod32(betas.map((beta) => f32(1 - beta)));
+
+/**
+ * alphabar of each training timestep for these options. `least`: what is left of the signal at the end of a schedule
+ * rescaled to zero terminal SNR, for solvers that divide by it.
+ */
+export function alphasOf(config: SchedulerConfig, least = 0): number[] {
+  const { num_train_timesteps: count, trained_betas: trained } = config;
+  const betas =
+    trained?.map(f32) ?? makeBetas(config.beta_schedule, config.beta_start, config.beta_end, count);
+  if (!config.rescale_betas_zero_snr) return alphasCumprodOf(betas);
+  return [...alphasCumprodOf(rescaleZeroTerminalSnr(betas)).slice(0, -1), least];
+}

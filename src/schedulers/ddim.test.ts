@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { DdimScheduler } from "./index.ts";
 import { fullLoop, schedulerContract } from "../../test/contracts/scheduler.ts";
+import { DdimScheduler } from "./index.ts";
 
-schedulerContract("ddim");
+schedulerContract("ddim", {
+  stochastic: {},
+  refused: [[{ thresholding: true }, /thresholding.*true.*must be false/]],
+});
 
 // Config and numbers of diffusers tests/schedulers/test_scheduler_ddim.py (variances with one more digit, from the same source).
 const CONFIG = { beta_start: 0.0001, beta_end: 0.02, beta_schedule: "linear", clip_sample: true };

@@ -1,26 +1,28 @@
 // Deterministic sampling, Song et al. 2021 (arXiv 2010.02502). Reference: diffusers schedulers/scheduling_ddim.py.
 import type { Tensor } from "../torch/index.ts";
-import { DEFAULT_SCHEDULER_CONFIG, resolveConfig, type SchedulerConfig } from "./config.ts";
-import { DiscreteScheduler } from "./discrete-scheduler.ts";
+import { ClippingScheduler } from "./clipping-scheduler.ts";
+import { CLIPPING_DEFAULTS, type ClippingConfig, type SchedulerSpec } from "./config.ts";
+import type { SchedulerOptions } from "./discrete-scheduler.ts";
+import { sqrt32, times } from "./float32.ts";
 import type { StepOptions } from "./scheduler.ts";
-import { sqrt32 } from "./sqrt32.ts";
 import { stepNoise } from "./step-noise.ts";
 
-export interface DdimConfig extends SchedulerConfig {
+export interface DdimConfig extends ClippingConfig {
   /** After the last step alphabar is 1; if false, alphabar of timestep 0. */
   set_alpha_to_one: boolean;
 }
 
 const f32 = Math.fround;
 
-const DEFAULTS: DdimConfig = { ...DEFAULT_SCHEDULER_CONFIG, set_alpha_to_one: true };
+const SPEC: SchedulerSpec<DdimConfig> = {
+  className: "DDIMScheduler",
+  defaults: { ...CLIPPING_DEFAULTS, set_alpha_to_one: true },
+};
 
 /** DDIM: the same noise in, the same image out; `eta` in the step options adds noise. */
-export class DdimScheduler extends DiscreteScheduler<DdimConfig> {
-  protected readonly className = "DDIMScheduler";
-
-  constructor(config: Readonly<Record<string, unknown>> | Partial<DdimConfig> = {}) {
-    super(resolveConfig("DDIMScheduler", DEFAULTS, config as Record<string, unknown>));
+export class DdimScheduler extends ClippingScheduler<DdimConfig> {
+  constructor(options: SchedulerOptions<DdimConfig> = {}) {
+    super(SPEC, options);
   }
 
   step(modelOutput: Tensor, timestep: number, sample: Tensor, options: StepOptions = {}): Tensor {
@@ -31,14 +33,14 @@ export class DdimScheduler extends DiscreteScheduler<DdimConfig> {
       number,
       number,
     ];
-    const deviation = f32(eta * rootVariance);
+    const deviation = f32(f32(eta) * rootVariance);
     const [towards] = sqrt32([Math.max(f32(f32(1 - previous) - f32(deviation * deviation)), 0)]) as [number];
 
     // Eq. 12: predicted x_0, direction back to x_t, noise.
     const { original, noise } = this.decompose(modelOutput, timestep, sample);
-    const direction = noise().mul(towards);
-    const mean = original.mul(rootPrevious).add(direction);
-    return eta > 0 ? mean.add(stepNoise(modelOutput, generator).mul(deviation)) : mean;
+    const direction = times(towards, noise());
+    const mean = times(rootPrevious, original).add(direction);
+    return eta > 0 ? mean.add(times(deviation, stepNoise(modelOutput, generator))) : mean;
   }
 
   /** Variance of eq. 16 at eta = 1 between two timesteps (`previousTimestep` below 0: the end). */

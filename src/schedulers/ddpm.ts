@@ -1,25 +1,29 @@
 // Ancestral sampling, Ho et al. 2020 (arXiv 2006.11239). Reference: diffusers schedulers/scheduling_ddpm.py.
 import { ConfigError, type Tensor } from "../torch/index.ts";
-import { DEFAULT_SCHEDULER_CONFIG, resolveConfig, type SchedulerConfig } from "./config.ts";
-import { DiscreteScheduler } from "./discrete-scheduler.ts";
+import { ClippingScheduler } from "./clipping-scheduler.ts";
+import { CLIPPING_DEFAULTS, type ClippingConfig, type SchedulerSpec } from "./config.ts";
+import type { SchedulerOptions } from "./discrete-scheduler.ts";
+import { exp32, log32, sqrt32, times } from "./float32.ts";
 import type { StepOptions } from "./scheduler.ts";
-import { sqrt32 } from "./sqrt32.ts";
 import { stepNoise } from "./step-noise.ts";
 
-export interface DdpmConfig extends SchedulerConfig {
-  variance_type: "fixed_small" | "fixed_small_log" | "fixed_large";
+export interface DdpmConfig extends ClippingConfig {
+  /** null, as in files of DPM-Solver, means "fixed_small". */
+  variance_type: "fixed_small" | "fixed_small_log" | "fixed_large" | null;
 }
 
 const f32 = Math.fround;
 
-const DEFAULTS: DdpmConfig = { ...DEFAULT_SCHEDULER_CONFIG, variance_type: "fixed_small" };
+const SPEC: SchedulerSpec<DdpmConfig> = {
+  className: "DDPMScheduler",
+  defaults: { ...CLIPPING_DEFAULTS, variance_type: "fixed_small" },
+  choices: { variance_type: ["fixed_small", "fixed_small_log", "fixed_large", null] },
+};
 
 /** DDPM: every step adds fresh noise except the last. Throws ConfigError for an option it does not know how to follow. */
-export class DdpmScheduler extends DiscreteScheduler<DdpmConfig> {
-  protected readonly className = "DDPMScheduler";
-
-  constructor(config: Readonly<Record<string, unknown>> | Partial<DdpmConfig> = {}) {
-    super(resolveConfig("DDPMScheduler", DEFAULTS, config as Record<string, unknown>));
+export class DdpmScheduler extends ClippingScheduler<DdpmConfig> {
+  constructor(options: SchedulerOptions<DdpmConfig> = {}) {
+    super(SPEC, options);
   }
 
   step(modelOutput: Tensor, timestep: number, sample: Tensor, options: StepOptions = {}): Tensor {
@@ -28,21 +32,17 @@ export class DdpmScheduler extends DiscreteScheduler<DdpmConfig> {
     const ratio = f32(product / previous);
     const beta = f32(1 - ratio);
     const rest = f32(1 - product);
-    const [rootPrevious, rootRatio, deviation] = sqrt32([previous, ratio, this.variance(timestep)]) as [
-      number,
-      number,
-      number,
-    ];
+    const [rootPrevious, rootRatio] = sqrt32([previous, ratio]) as [number, number];
 
     // 1. Mean of q(x_{t-1} | x_t, x_0), eq. 7.
     const { original } = this.decompose(modelOutput, timestep, sample);
-    const mean = original
-      .mul(f32(f32(rootPrevious * beta) / rest))
-      .add(sample.mul(f32(f32(rootRatio * f32(1 - previous)) / rest)));
+    const mean = times(f32(f32(rootPrevious * beta) / rest), original).add(
+      times(f32(f32(rootRatio * f32(1 - previous)) / rest), sample),
+    );
 
     // 2. Noise, except at the end.
     if (timestep === 0) return mean;
-    return mean.add(stepNoise(modelOutput, options.generator).mul(deviation));
+    return mean.add(times(this.deviation(timestep), stepNoise(modelOutput, options.generator)));
   }
 
   /** Variance of the noise added at a timestep. */
@@ -50,8 +50,14 @@ export class DdpmScheduler extends DiscreteScheduler<DdpmConfig> {
     const { product, previous } = this.neighbours(timestep);
     const beta = f32(1 - f32(product / previous));
     if (this.config.variance_type === "fixed_large") return beta;
-    // Both small variants add sqrt(variance) times noise; they differ only in how diffusers stores it.
     return Math.max(f32(f32(f32(1 - previous) / f32(1 - product)) * beta), 1e-20);
+  }
+
+  /** Root of the variance; "fixed_small_log" takes it through the logarithm, and is rounded accordingly. */
+  private deviation(timestep: number): number {
+    const variance = [this.variance(timestep)];
+    if (this.config.variance_type !== "fixed_small_log") return sqrt32(variance)[0]!;
+    return exp32(log32(variance).map((value) => 0.5 * value))[0]!;
   }
 
   /** alphabar at this timestep and at the next one sampled (1 after the last). */

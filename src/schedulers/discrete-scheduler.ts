@@ -1,33 +1,36 @@
-// What DDPM and DDIM share: the noise schedule, the forward process and the meaning of a prediction.
+// What all schedulers share: the noise schedule, the forward process and the meaning of a prediction.
 // Papers: DDPM arXiv 2006.11239 eq. 4; v-prediction arXiv 2202.00512 appendix D.
-import { ConfigError, Tensor, tensor } from "../torch/index.ts";
-import { alphasCumprodOf, makeBetas, rescaleZeroTerminalSnr } from "./betas.ts";
-import type { SchedulerConfig } from "./config.ts";
+import { ConfigError, scope, Tensor, tensor } from "../torch/index.ts";
+import { alphasOf } from "./betas.ts";
+import { resolveConfig, type SchedulerConfig, type SchedulerSpec } from "./config.ts";
 import type { PredictionType, Scheduler, StepOptions, Timesteps } from "./scheduler.ts";
-import { sqrt32 } from "./sqrt32.ts";
 import { spacedTimesteps } from "./timesteps.ts";
 
-/** Base of the schedulers with integer timesteps; its state is plain numbers, never tensors. */
+/** Options as given: those of the class, and any others (kept for `switchScheduler` and the file). */
+export type SchedulerOptions<C> = Readonly<Record<string, unknown>> | Partial<C>;
+
+/** Base of the schedulers; the noise schedule is plain numbers, never tensors. */
 export abstract class DiscreteScheduler<C extends SchedulerConfig = SchedulerConfig> implements Scheduler {
   readonly config: Readonly<C>;
-  readonly initNoiseSigma = 1;
+  /** The options it was made from, without the class's defaults: what another class is made from. */
+  readonly given: Readonly<Record<string, unknown>>;
   readonly alphasCumprod: readonly number[];
   timesteps: readonly number[];
+  readonly #className: string;
 
-  constructor(config: C) {
-    this.config = config;
-    const { num_train_timesteps: count, trained_betas: trained } = config;
-    const betas =
-      trained?.map(Math.fround) ?? makeBetas(config.beta_schedule, config.beta_start, config.beta_end, count);
-    this.alphasCumprod = alphasCumprodOf(
-      config.rescale_betas_zero_snr ? rescaleZeroTerminalSnr(betas) : betas,
+  /** `least`: alphabar of the last training timestep where zero terminal SNR would leave 0. */
+  constructor(spec: SchedulerSpec<C>, options: SchedulerOptions<C>, { least }: { least?: number } = {}) {
+    this.#className = spec.className;
+    this.given = Object.fromEntries(
+      Object.entries(options).filter(([name, value]) => !name.startsWith("_") && value !== undefined),
     );
+    this.config = resolveConfig(spec, this.given);
+    this.alphasCumprod = alphasOf(this.config, least);
+    const count = this.config.num_train_timesteps;
     this.timesteps = Array.from({ length: count }, (_, i) => count - 1 - i);
   }
 
   abstract step(modelOutput: Tensor, timestep: number, sample: Tensor, options?: StepOptions): Tensor;
-  /** diffusers' class name, written to `scheduler_config.json`. */
-  protected abstract readonly className: string;
 
   get predictionType(): PredictionType {
     return this.config.prediction_type;
@@ -37,26 +40,40 @@ export abstract class DiscreteScheduler<C extends SchedulerConfig = SchedulerCon
     return this.config.num_train_timesteps;
   }
 
+  get initNoiseSigma(): number {
+    return 1;
+  }
+
   setTimesteps(steps: number): void {
-    this.timesteps = spacedTimesteps(this.config.timestep_spacing, steps, {
-      trainTimesteps: this.numTrainTimesteps,
-      stepsOffset: this.config.steps_offset,
-    });
+    const { timestep_spacing: spacing, steps_offset: stepsOffset } = this.config;
+    this.timesteps = spacedTimesteps(spacing, steps, { trainTimesteps: this.numTrainTimesteps, stepsOffset });
+    this.reset();
   }
 
   scaleModelInput(sample: Tensor, _timestep: number): Tensor {
     return sample;
   }
 
+  /** Nothing to forget here: a step needs only its own timestep. */
+  reset(): void {}
+
+  [Symbol.dispose](): void {
+    this.reset();
+  }
+
   addNoise(latents: Tensor, noise: Tensor, timesteps: Timesteps): Tensor {
-    const { signal, sigma } = this.coefficients(latents, timesteps);
-    return signal.mul(latents).add(sigma.mul(noise));
+    return scope(() => {
+      const { signal, sigma } = this.coefficients(latents, timesteps);
+      return signal.mul(latents).add(sigma.mul(noise));
+    });
   }
 
   /** Velocity target sqrt(alphabar) * noise - sqrt(1 - alphabar) * latents, [B, C, H, W]. */
   getVelocity(latents: Tensor, noise: Tensor, timesteps: Timesteps): Tensor {
-    const { signal, sigma } = this.coefficients(latents, timesteps);
-    return signal.mul(noise).sub(sigma.mul(latents));
+    return scope(() => {
+      const { signal, sigma } = this.coefficients(latents, timesteps);
+      return signal.mul(noise).sub(sigma.mul(latents));
+    });
   }
 
   trainingTarget(latents: Tensor, noise: Tensor, timesteps: Timesteps): Tensor {
@@ -76,39 +93,14 @@ export abstract class DiscreteScheduler<C extends SchedulerConfig = SchedulerCon
     return product / (1 - product);
   }
 
+  /** All options of the class, and those given for other classes, as diffusers keeps them. */
   toJSON(): Record<string, unknown> {
-    return { _class_name: this.className, _diffusers_version: "0.40.0", ...this.config };
-  }
-
-  /** The clean sample and the noise that a prediction implies; the sample is clipped when the options say so. */
-  protected decompose(
-    modelOutput: Tensor,
-    timestep: number,
-    sample: Tensor,
-  ): { original: Tensor; noise: () => Tensor } {
-    const product = this.alphaProduct(timestep);
-    const [signal, sigma] = sqrt32([product, 1 - product]) as [number, number];
-    const clip = (original: Tensor) => {
-      const { clip_sample, clip_sample_range: range } = this.config;
-      return clip_sample ? original.clamp(-range, range) : original;
+    return {
+      _class_name: this.#className,
+      _diffusers_version: "0.40.0",
+      ...this.given,
+      ...this.config,
     };
-    switch (this.predictionType) {
-      case "epsilon":
-        if (signal === 0) {
-          throw new ConfigError(
-            `Cannot sample from timestep ${timestep} with prediction_type "epsilon": rescale_betas_zero_snr leaves no signal there. ` +
-              `Use a "v_prediction" model, or timestep_spacing "leading".`,
-          );
-        }
-        return { original: clip(sample.sub(modelOutput.mul(sigma)).div(signal)), noise: () => modelOutput };
-      case "v_prediction":
-        return {
-          original: clip(sample.mul(signal).sub(modelOutput.mul(sigma))),
-          noise: () => modelOutput.mul(signal).add(sample.mul(sigma)),
-        };
-      case "sample":
-        return { original: clip(modelOutput), noise: () => sample.sub(modelOutput.mul(signal)).div(sigma) };
-    }
   }
 
   /** alphabar at a training timestep; throws ConfigError when there is no such timestep. */
@@ -121,21 +113,33 @@ export abstract class DiscreteScheduler<C extends SchedulerConfig = SchedulerCon
     return product;
   }
 
-  /**
-   * sqrt(alphabar) and sqrt(1 - alphabar) of each sample, broadcastable to `like`. A timesteps tensor is looked up on
-   * its own device (no wait for a GPU); numbers are looked up here and checked.
-   */
+  /** sqrt(alphabar) and sqrt(1 - alphabar) of each sample, in its dtype and broadcastable to it. */
   private coefficients(like: Tensor, timesteps: Timesteps): { signal: Tensor; sigma: Tensor } {
-    const shape = [-1, ...like.shape.slice(1).map(() => 1)];
-    const { device, dtype } = like;
-    const products =
-      timesteps instanceof Tensor
-        ? tensor(this.alphasCumprod, { device }).indexSelect(0, timesteps.to(device))
-        : tensor(
-            timesteps.map((t) => this.alphaProduct(t)),
-            { device },
-          );
-    const column = (values: Tensor) => values.sqrt().view(shape).to(dtype);
-    return { signal: column(products), sigma: column(products.neg().add(1)) };
+    const products = perSample(like, timesteps, {
+      table: this.alphasCumprod,
+      at: (timestep) => this.alphaProduct(timestep),
+    });
+    return {
+      signal: products.sqrt().to(like.dtype),
+      sigma: products.neg().add(1).sqrt().to(like.dtype),
+    };
   }
+}
+
+/**
+ * A float32 value for each sample's timestep, [B, 1, 1, 1] on the device of `like`. A tensor of integers is looked up in
+ * `table` on that device (no wait for a GPU); other timesteps are looked up here with `at`, which checks them.
+ */
+export function perSample(
+  like: Tensor,
+  timesteps: Timesteps,
+  { table, at }: { table: readonly number[]; at: (timestep: number) => number },
+): Tensor {
+  const { device, shape } = like;
+  const isTensor = timesteps instanceof Tensor;
+  const values =
+    isTensor && !timesteps.dtype.includes("float")
+      ? tensor(table, { device }).indexSelect(0, timesteps.to(device))
+      : tensor((isTensor ? timesteps.toNumbers() : timesteps).map(at), { device });
+  return values.view([-1, ...shape.slice(1).map(() => 1)]);
 }

@@ -4,34 +4,39 @@ import type { Generator, Tensor } from "../torch/index.ts";
 /** What the denoiser is trained to predict. */
 export type PredictionType = "epsilon" | "v_prediction" | "sample";
 
-/** Integer training timesteps, one per sample: numbers, or an int64 tensor [B]. */
+/** Training timesteps, one per sample: numbers, or a tensor [B] (int64 stays on its device; sampling timesteps may be fractional). */
 export type Timesteps = readonly number[] | Tensor;
 
 export interface StepOptions {
   /** Source of the step's noise: one for the whole batch, or one per sample (then an image's noise does not depend on its batch). */
   generator?: Generator | readonly Generator[];
-  /** DDIM's eta: 0 is deterministic, 1 is as noisy as DDPM. Ignored by DDPM. */
+  /** DDIM's eta: 0 is deterministic, 1 is as noisy as DDPM. Ignored by the others. */
   eta?: number;
 }
 
-/** A discrete noise scheduler: the forward process for training, and one solver for sampling. */
-export interface Scheduler {
-  /** Sampling timesteps, highest noise first; set by `setTimesteps`. */
+/**
+ * A discrete noise scheduler: the forward process for training, and one solver for sampling. Solvers that look back keep
+ * tensors from step to step; `reset` (also `[Symbol.dispose]`) frees them, and so do the last step and `setTimesteps`.
+ */
+export interface Scheduler extends Disposable {
+  /** Sampling timesteps, highest noise first; set by `setTimesteps`. Euler's may be fractional, PNDM's repeat. */
   readonly timesteps: readonly number[];
-  /** Standard deviation that the initial noise must have. */
+  /** Standard deviation that the initial noise must have, for the timesteps set last. */
   readonly initNoiseSigma: number;
   readonly predictionType: PredictionType;
   readonly numTrainTimesteps: number;
   /** Product of the alphas up to each training timestep, length `numTrainTimesteps`. */
   readonly alphasCumprod: readonly number[];
 
-  /** Chooses `steps` sampling timesteps. Throws ConfigError when that is not possible. */
+  /** Chooses timesteps for `steps` steps (PNDM takes more than it is asked for). Throws ConfigError when that is not possible. */
   setTimesteps(steps: number): void;
   /** The sample as the denoiser wants it at this timestep, [B, C, H, W]. */
   scaleModelInput(sample: Tensor, timestep: number): Tensor;
-  /** One solver step: the sample at the next lower noise level, [B, C, H, W]. */
+  /** One solver step: the sample at the next lower noise level, [B, C, H, W]. Steps are taken in the order of `timesteps`. */
   step(modelOutput: Tensor, timestep: number, sample: Tensor, options?: StepOptions): Tensor;
-  /** Forward process q(z_t | z_0): noisy latents, [B, C, H, W]. */
+  /** Forgets the steps taken, so that the same timesteps can be sampled anew. */
+  reset(): void;
+  /** Forward process q(z_t | z_0): noisy latents, [B, C, H, W]. Euler's are not scaled for the denoiser: train with DDPM's. */
   addNoise(latents: Tensor, noise: Tensor, timesteps: Timesteps): Tensor;
   /** What the denoiser should predict: noise, velocity or the latents themselves, [B, C, H, W]. */
   trainingTarget(latents: Tensor, noise: Tensor, timesteps: Timesteps): Tensor;

@@ -1,13 +1,17 @@
 // Gaussian noise for a batch, from one generator or one per sample.
-import { cat, Generator, randn, ShapeError, type Tensor } from "../torch/index.ts";
+import { cat, type DType, Generator, randn, ShapeError, type Tensor } from "../torch/index.ts";
 
 /**
  * Standard normal noise shaped like `like`. With a list, sample i is drawn from generator i alone, so that an image is
  * the same in every batch it is part of. Each generator draws on its own device: a CPU generator gives the same
  * numbers wherever the model is.
  */
-export function stepNoise(like: Tensor, generator?: Generator | readonly Generator[]): Tensor {
-  const { shape, dtype, device } = like;
+export function stepNoise(
+  like: Tensor,
+  generator?: Generator | readonly Generator[],
+  dtype: DType = like.dtype,
+): Tensor {
+  const { shape, device } = like;
   if (generator === undefined) return randn([...shape], { dtype, device });
   const draw = (size: number[], source: Generator) =>
     randn(size, { generator: source, dtype, device: source.device });
