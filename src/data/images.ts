@@ -70,16 +70,20 @@ export function fromModelRange(images: Tensor): Tensor {
   return scope(() => images.detach().to("float32").clamp(-1, 1).mul(127.5).add(127.5).round().to("uint8"));
 }
 
-/** Writes one uint8 picture [3, H, W] as a PNG file. */
-export async function savePng(path: string, image: Tensor): Promise<void> {
+/** One uint8 picture [3, H, W] as the bytes of a PNG file. */
+export async function encodePng(image: Tensor): Promise<Buffer> {
   if (image.ndim !== 3 || image.shape[0] !== 3 || image.dtype !== "uint8")
     throw new ShapeError(
-      `savePng was given ${image.dtype} [${image.shape.join(", ")}]; expected uint8 [3, H, W].`,
+      `encodePng was given ${image.dtype} [${image.shape.join(", ")}]; expected uint8 [3, H, W].`,
     );
   const [, height = 0, width = 0] = image.shape;
   const rows = scope(() => image.permute([1, 2, 0]).contiguous().toArray() as Uint8Array);
-  const png = await sharp(rows, { raw: { width, height, channels: 3 } })
+  return await sharp(rows, { raw: { width, height, channels: 3 } })
     .png()
     .toBuffer();
-  writeFileAtomic(path, png);
+}
+
+/** Writes one uint8 picture [3, H, W] as a PNG file. */
+export async function savePng(path: string, image: Tensor): Promise<void> {
+  writeFileAtomic(path, await encodePng(image));
 }

@@ -2,11 +2,13 @@
 export { shuffledBatches, weightedBatches } from "./batches.ts";
 export type { Batches, BatchState } from "./batches.ts";
 export * from "./birds/index.ts";
+export { clipImageOptions, clipPixelValues } from "./clip-preprocess.ts";
+export type { ClipImageOptions } from "./clip-preprocess.ts";
 export { openImageFolder } from "./image-folder.ts";
 export type { ImageFolder, ImageFolderOptions, ImageItem } from "./image-folder.ts";
 export { imageGrid } from "./image-grid.ts";
 export type { ImageGridOptions } from "./image-grid.ts";
-export { decodeImage, fromModelRange, loadImages, savePng, toModelRange } from "./images.ts";
+export { decodeImage, encodePng, fromModelRange, loadImages, savePng, toModelRange } from "./images.ts";
 export type { LoadImagesOptions } from "./images.ts";
 export { Random } from "./random.ts";
 export type { RandomState } from "./random.ts";

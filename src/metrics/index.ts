@@ -6,6 +6,7 @@ export { bias, biasFromPredictions, normalisedBias, promptBias } from "./bias.ts
 export type { BiasReport } from "./bias.ts";
 export { biasEstimate, bootstrapInterval, quantileOfSorted, shareEstimate } from "./bootstrap.ts";
 export type { BiasEstimate, BootstrapOptions, Estimate, Interval } from "./bootstrap.ts";
+export { clipScore, clipScores } from "./clip-score.ts";
 export { countLabels, crossTable } from "./counts.ts";
 export { fastRandom } from "./fast-random.ts";
 export { frechetDistance } from "./fid.ts";

@@ -2,6 +2,7 @@
 import { conv2d } from "../torch/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import { fanInUniform } from "./init.ts";
+import type { Init } from "./init.ts";
 import type { LoraAdapter } from "./lora-adapter.ts";
 import { Module } from "./module.ts";
 import type { Parameter } from "./parameter.ts";
@@ -12,6 +13,8 @@ export interface Conv2dOptions {
   readonly stride?: number;
   readonly padding?: number;
   readonly bias?: boolean;
+  /** Distribution of the weight when it is made new; the default is PyTorch's. */
+  readonly init?: Init;
 }
 
 export class Conv2d extends Module {
@@ -25,9 +28,10 @@ export class Conv2d extends Module {
   constructor(vs: ParamStore, inChannels: number, outChannels: number, options: Conv2dOptions = {}) {
     super(vs);
     const { kernelSize = 3, stride = 1, padding = (kernelSize - 1) / 2, bias = true } = options;
-    const init = fanInUniform(inChannels * kernelSize * kernelSize);
+    const byFanIn = fanInUniform(inChannels * kernelSize * kernelSize);
+    const { init = byFanIn } = options;
     this.weight = vs.parameter("weight", [outChannels, inChannels, kernelSize, kernelSize], init);
-    this.bias = bias ? vs.parameter("bias", [outChannels], init) : undefined;
+    this.bias = bias ? vs.parameter("bias", [outChannels], byFanIn) : undefined;
     this.stride = [stride, stride];
     this.padding = [padding, padding];
   }

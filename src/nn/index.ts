@@ -4,6 +4,7 @@ export type { Activation } from "./activations.ts";
 export { AdamW } from "./adamw.ts";
 export type { AdamWOptions, ParamGroup } from "./adamw.ts";
 export { multiHeadAttention } from "./attention.ts";
+export { chain } from "./chain.ts";
 export { clipGradNorm_ } from "./clip-grad.ts";
 export { Conv2d } from "./conv2d.ts";
 export type { Conv2dOptions } from "./conv2d.ts";

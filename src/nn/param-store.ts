@@ -67,6 +67,9 @@ export class ParamStore {
         problems.mismatched.push(
           `${key}: [${given.shape.join(", ")}] in the checkpoint, [${shape.join(", ")}] in the model`,
         );
+      } else if (!/float/.test(given.dtype)) {
+        // Quantised files hold whole numbers, which mean nothing without their scales.
+        problems.mismatched.push(`${key}: ${given.dtype} in the checkpoint, floating point in the model`);
       } else {
         const same = (dtype ?? given.dtype) === given.dtype && (device ?? given.device) === given.device;
         if (!same) return given.to({ dtype: dtype ?? given.dtype, device: device ?? given.device });

@@ -215,6 +215,7 @@ const op = operatorTable([
   "_amp_foreach_non_finite_check_and_unscale_",
   "addcdiv_",
   "clamp_min_",
+  "frac",
 ]);
 
 /** The operators whose first argument is the tensor itself. */
@@ -1083,6 +1084,11 @@ export abstract class TensorOps {
   clampMin_(min: number): this {
     call(op(207), this.handle, min);
     return this;
+  }
+
+  /** `frac(Tensor self) -> Tensor` */
+  frac(): Tensor {
+    return wrap(call(op(208), this.handle));
   }
 }
 

@@ -5,10 +5,10 @@ Needs torch 2.13, safetensors, and the diffusers sources (0.40) on PYTHONPATH:
     PYTHONPATH=diffusers/src python tools/golden/unet-options.py test/golden/unet-options.safetensors
 """
 import json
-import math
 import sys
 
 import torch
+from closed_form import fill, wave
 from diffusers import UNet2DConditionModel
 from safetensors.torch import save_file
 
@@ -35,15 +35,11 @@ CONFIG = dict(
     upcast_attention=True,
 )
 torch.set_num_threads(1)
-m = UNet2DConditionModel(**CONFIG).eval()
-wave = lambda n, phase: torch.sin(torch.arange(n, dtype=torch.float64) * 0.7 + phase)
-for i, (name, p) in enumerate(sorted(m.named_parameters())):
-    v = wave(p.numel(), i).reshape(p.shape)
-    p.data = (v * (1.2 / math.sqrt(p[0].numel())) if p.ndim > 1 else 1 + 0.1 * v if name.endswith("weight") else 0.05 * v).float()
-x = wave(2 * 3 * 9 * 11, 1).reshape(2, 3, 9, 11).float().requires_grad_()
-c = wave(2 * 4 * 6, 2).reshape(2, 4, 6).float()
+m = fill(UNet2DConditionModel(**CONFIG))
+x = wave((2, 3, 9, 11), 1).float().requires_grad_()
+c = wave((2, 4, 6), 2).float()
 y = m(x, torch.tensor([3, 700]), c).sample
-w = wave(y.numel(), 3).reshape(y.shape).float()
+w = wave(y.shape, 3).float()
 (y * w).sum().backward()
 out = {"output": y.detach(), "grad.sample": x.grad}
 out |= {f"gradnorm.{n}": p.grad.norm() for n, p in m.named_parameters()}

@@ -3,7 +3,7 @@
  * He et al. 2015, https://arxiv.org/abs/1512.03385; Ho et al. 2020, https://arxiv.org/abs/2006.11239.
  * Mirrors diffusers models/resnet.py ResnetBlock2D (time_embedding_norm "default").
  */
-import { Conv2d, GroupNorm, Linear, Module } from "../../nn/index.ts";
+import { chain, Conv2d, GroupNorm, Linear, Module } from "../../nn/index.ts";
 import type { Activation, ParamStore } from "../../nn/index.ts";
 import { scope } from "../../torch/index.ts";
 import type { Tensor } from "../../torch/index.ts";
@@ -52,11 +52,18 @@ export class ResnetBlock extends Module {
    */
   forward(xs: Tensor, tembAct?: Tensor): Tensor {
     return scope(() => {
-      let h = this.#conv1.forward(this.#act(this.#norm1.forward(xs)));
-      if (this.#timeEmbProj !== undefined && tembAct !== undefined) {
-        h = h.add(this.#timeEmbProj.forward(tembAct).unsqueeze(-1).unsqueeze(-1));
-      }
-      h = this.#conv2.forward(this.#act(this.#norm2.forward(h)));
+      // Chains, so that full-size feature maps go as soon as the next one is there.
+      const half = (norm: GroupNorm, conv: Conv2d) => [
+        (h: Tensor) => norm.forward(h),
+        this.#act,
+        (h: Tensor) => conv.forward(h),
+      ];
+      const temb = this.#timeEmbProj;
+      const time =
+        temb !== undefined && tembAct !== undefined
+          ? [(h: Tensor) => h.add(temb.forward(tembAct).unsqueeze(-1).unsqueeze(-1))]
+          : [];
+      const h = chain(xs, [...half(this.#norm1, this.#conv1), ...time, ...half(this.#norm2, this.#conv2)]);
       const sum = (this.#convShortcut?.forward(xs) ?? xs).add(h);
       return this.#outputScaleFactor === 1 ? sum : sum.div(this.#outputScaleFactor);
     });

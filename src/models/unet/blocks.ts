@@ -1,6 +1,6 @@
 /**
  * The down, middle and up blocks of the U-Net: residual blocks, each followed by a transformer where the block type says
- * so. Mirrors diffusers models/unets/unet_2d_blocks.py (CrossAttn)DownBlock2D, UNetMidBlock2DCrossAttn, (CrossAttn)UpBlock2D.
+ * so. Mirrors diffusers models/unets/unet_2d_blocks.py (CrossAttn)DownBlock2D, UNetMidBlock2D(CrossAttn), (CrossAttn)UpBlock2D.
  */
 import { Module } from "../../nn/index.ts";
 import type { Activation, ParamStore } from "../../nn/index.ts";
@@ -82,26 +82,31 @@ export class DownBlock extends Module {
 }
 
 export class MidBlock extends Module {
-  readonly #resnets: [ResnetBlock, ResnetBlock];
-  readonly #attention: Transformer2D;
+  readonly #first: ResnetBlock;
+  readonly #attention: Transformer2D | undefined;
+  readonly #second: ResnetBlock | undefined;
 
+  /** Two residual blocks around a transformer, or without one (UNetMidBlock2D as U-Nets make it) a single block. */
   constructor(
     vs: ParamStore,
     channels: number,
-    config: UNetBlockConfig & { transformer: Transformer2DConfig; outputScaleFactor: number },
+    { transformer, ...resnet }: UNetBlockConfig & { outputScaleFactor: number },
   ) {
     super(vs);
-    const { transformer, ...resnet } = config;
     const block = (i: number) =>
       new ResnetBlock(vs.at("resnets", i), { ...resnet, inChannels: channels, outChannels: channels });
-    this.#attention = new Transformer2D(vs.at("attentions", 0), channels, transformer);
-    this.#resnets = [block(0), block(1)];
+    if (transformer !== undefined) {
+      this.#attention = new Transformer2D(vs.at("attentions", 0), channels, transformer);
+    }
+    this.#first = block(0);
+    if (transformer !== undefined) this.#second = block(1);
   }
 
   /** [B, C, H, W] -> [B, C, H, W]. */
   forward(xs: Tensor, { tembAct, context }: Conditioning): Tensor {
-    const h = this.#attention.forward(this.#resnets[0].forward(xs, tembAct), context);
-    return this.#resnets[1].forward(h, tembAct);
+    const h = this.#first.forward(xs, tembAct);
+    if (this.#attention === undefined || this.#second === undefined) return h;
+    return this.#second.forward(this.#attention.forward(h, context), tembAct);
   }
 }
 

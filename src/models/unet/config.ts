@@ -2,11 +2,14 @@
  * Configuration of the conditional U-Net, with the names of diffusers' config.json
  * (models/unets/unet_2d_condition.py UNet2DConditionModel.__init__).
  */
-import { ConfigError } from "../../torch/index.ts";
-import { perLevel, readConfig } from "../config.ts";
+import { activation } from "../../nn/index.ts";
+import { among, either, everyLevel, flag, kernel, listOf } from "../config-kinds.ts";
+import { nothing, notNegative, positive, repeats, size, sizes, whole } from "../config-kinds.ts";
+import { checkHeads, checkLevels, item, perLevel, readConfig } from "../config.ts";
 
-export type DownBlockType = "CrossAttnDownBlock2D" | "DownBlock2D";
-export type UpBlockType = "CrossAttnUpBlock2D" | "UpBlock2D";
+const DOWN_BLOCKS = ["CrossAttnDownBlock2D", "DownBlock2D"] as const;
+const MID_BLOCKS = ["UNetMidBlock2DCrossAttn", "UNetMidBlock2D"] as const;
+const UP_BLOCKS = ["CrossAttnUpBlock2D", "UpBlock2D"] as const;
 
 export interface UNetConfig {
   /** Height and width of the latents that the model was trained for; a note for pipelines. */
@@ -17,8 +20,12 @@ export interface UNetConfig {
   readonly center_input_sample: boolean;
   readonly flip_sin_to_cos: boolean;
   readonly freq_shift: number;
-  readonly down_block_types: readonly DownBlockType[];
-  readonly up_block_types: readonly UpBlockType[];
+  readonly down_block_types: readonly (typeof DOWN_BLOCKS)[number][];
+  /** null: no middle at all, as in the smaller distilled models. */
+  readonly mid_block_type: (typeof MID_BLOCKS)[number] | null;
+  readonly up_block_types: readonly (typeof UP_BLOCKS)[number][];
+  /** True: the first attention of each transformer block looks at the text too; not in the middle block. */
+  readonly only_cross_attention: boolean | readonly boolean[];
   readonly block_out_channels: readonly number[];
   readonly layers_per_block: number | readonly number[];
   readonly downsample_padding: number;
@@ -36,6 +43,13 @@ export interface UNetConfig {
   readonly attention_head_dim: number | readonly number[];
   /** True: the projections around the transformer are linear layers, false: 1x1 convolutions. */
   readonly use_linear_projection: boolean;
+  /**
+   * Kept for other tools; no influence here: fused attention keeps its softmax in float32 anyway (diffusers'
+   * AttnProcessor2_0 ignores the option too).
+   */
+  readonly upcast_attention: boolean;
+  readonly conv_in_kernel: number;
+  readonly conv_out_kernel: number;
 }
 
 export const UNET_DEFAULTS: UNetConfig = {
@@ -46,7 +60,9 @@ export const UNET_DEFAULTS: UNetConfig = {
   flip_sin_to_cos: true,
   freq_shift: 0,
   down_block_types: ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
+  mid_block_type: "UNetMidBlock2DCrossAttn",
   up_block_types: ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"],
+  only_cross_attention: false,
   block_out_channels: [320, 640, 1280, 1280],
   layers_per_block: 2,
   downsample_padding: 1,
@@ -58,12 +74,31 @@ export const UNET_DEFAULTS: UNetConfig = {
   transformer_layers_per_block: 1,
   attention_head_dim: 8,
   use_linear_projection: false,
+  upcast_attention: false,
+  conv_in_kernel: 3,
+  conv_out_kernel: 3,
+};
+
+const UNET_KINDS = {
+  sample_size: either(sizes, nothing),
+  freq_shift: notNegative,
+  down_block_types: listOf(among(...DOWN_BLOCKS)),
+  mid_block_type: either(among(...MID_BLOCKS), nothing),
+  up_block_types: listOf(among(...UP_BLOCKS)),
+  only_cross_attention: everyLevel(flag),
+  layers_per_block: everyLevel(repeats),
+  downsample_padding: whole(0, 8),
+  mid_block_scale_factor: positive,
+  norm_eps: notNegative,
+  cross_attention_dim: everyLevel(size),
+  transformer_layers_per_block: everyLevel(repeats),
+  attention_head_dim: everyLevel(size),
+  conv_in_kernel: kernel,
+  conv_out_kernel: kernel,
 };
 
 /** Options of diffusers that are supported at one value only: anything else is refused, never ignored. */
-export const UNET_FIXED: Readonly<Record<string, readonly unknown[]>> = {
-  mid_block_type: ["UNetMidBlock2DCrossAttn"],
-  only_cross_attention: [false],
+const UNET_FIXED = {
   mid_block_only_cross_attention: [null, false],
   dropout: [0],
   reverse_transformer_layers_per_block: [null],
@@ -83,56 +118,44 @@ export const UNET_FIXED: Readonly<Record<string, readonly unknown[]>> = {
   time_embedding_act_fn: [null],
   timestep_post_act: [null],
   time_cond_proj_dim: [null],
-  conv_in_kernel: [3],
-  conv_out_kernel: [3],
   projection_class_embeddings_input_dim: [null],
   attention_type: ["default"],
   class_embeddings_concat: [false],
   cross_attention_norm: [null],
 };
 
-/**
- * Without influence: fused attention keeps its softmax in float32 anyway (diffusers' AttnProcessor2_0 ignores
- * `upcast_attention` too), and the head count of an embedding that is not there.
- */
-const UNET_INERT = ["upcast_attention", "addition_embed_type_num_heads"];
+const UNET_RULES = {
+  name: "UNet2DConditionModel",
+  defaults: UNET_DEFAULTS,
+  kinds: UNET_KINDS,
+  fixed: UNET_FIXED,
+  // The head count of an embedding that is not there.
+  inert: { addition_embed_type_num_heads: either(size, nothing) },
+};
 
 /** A complete configuration from (part of) a config.json. @throws ConfigError naming what is unknown or unsupported. */
 export function unetConfig(given: Readonly<Record<string, unknown>> | Partial<UNetConfig> = {}): UNetConfig {
-  const rules = {
-    name: "UNet2DConditionModel",
-    defaults: UNET_DEFAULTS,
-    fixed: UNET_FIXED,
-    inert: UNET_INERT,
-  };
-  const config = readConfig(given as Record<string, unknown>, rules);
-  const { down_block_types: down, up_block_types: up, block_out_channels: channels } = config;
-  if (down.length !== channels.length || up.length !== channels.length) {
-    throw new ConfigError(
-      `block_out_channels [${channels.join(", ")}], down_block_types (${down.length}) and up_block_types (${up.length}) must have the same length`,
-    );
-  }
-  checkBlockTypes("down_block_types", down, ["CrossAttnDownBlock2D", "DownBlock2D"]);
-  checkBlockTypes("up_block_types", up, ["CrossAttnUpBlock2D", "UpBlock2D"]);
+  const config = readConfig(given, UNET_RULES);
+  checkLevels(config);
+  activation(config.act_fn);
+  const levels = config.block_out_channels.length;
   for (const key of [
+    "only_cross_attention",
     "layers_per_block",
     "cross_attention_dim",
     "transformer_layers_per_block",
     "attention_head_dim",
   ] as const) {
-    perLevel(key, config[key], channels.length);
+    perLevel<number | boolean>(key, config[key], levels);
   }
-  if (typeof config.norm_num_groups !== "number") {
-    throw new ConfigError(
-      `norm_num_groups: ${JSON.stringify(config.norm_num_groups)} is not supported, only a number`,
-    );
-  }
+  const heads = perLevel("attention_head_dim", config.attention_head_dim, levels);
+  config.block_out_channels.forEach((channels, level) => {
+    const attends =
+      item(config.down_block_types, level) === "CrossAttnDownBlock2D" ||
+      item(config.up_block_types, levels - 1 - level) === "CrossAttnUpBlock2D" ||
+      (level === levels - 1 && config.mid_block_type === "UNetMidBlock2DCrossAttn");
+    const options = { channels: "block_out_channels", heads: "attention_head_dim" };
+    if (attends) checkHeads(options, channels, item(heads, level));
+  });
   return config;
-}
-
-function checkBlockTypes(option: string, types: readonly string[], known: readonly string[]): void {
-  for (const type of types) {
-    if (!known.includes(type))
-      throw new ConfigError(`${option}: "${type}" is not supported, only ${known.join(" or ")}`);
-  }
 }

@@ -14,6 +14,8 @@ export interface Transformer2DConfig {
   readonly layers: number;
   readonly groups: number;
   readonly useLinearProjection: boolean;
+  /** The first attention looks at the text states too. */
+  readonly onlyCrossAttention: boolean;
 }
 
 export class Transformer2D extends Module {
@@ -24,7 +26,7 @@ export class Transformer2D extends Module {
 
   constructor(vs: ParamStore, channels: number, config: Transformer2DConfig) {
     super(vs);
-    const { heads, contextDim, layers, groups, useLinearProjection } = config;
+    const { layers, groups, useLinearProjection, ...block } = config;
     const projection = (path: ParamStore) =>
       useLinearProjection
         ? new Linear(path, channels, channels)
@@ -33,8 +35,7 @@ export class Transformer2D extends Module {
     this.#projIn = projection(vs.at("proj_in"));
     this.#blocks = Array.from(
       { length: layers },
-      (_, i) =>
-        new BasicTransformerBlock(vs.at("transformer_blocks", i), { dim: channels, heads, contextDim }),
+      (_, i) => new BasicTransformerBlock(vs.at("transformer_blocks", i), { dim: channels, ...block }),
     );
     this.#projOut = projection(vs.at("proj_out"));
   }

@@ -12,6 +12,7 @@ export interface TransformerBlockConfig {
   readonly dim: number;
   readonly heads: number;
   readonly contextDim: number;
+  readonly onlyCrossAttention: boolean;
 }
 
 export class BasicTransformerBlock extends Module {
@@ -22,11 +23,17 @@ export class BasicTransformerBlock extends Module {
   readonly #norm3: LayerNorm;
   readonly #ffIn: Linear;
   readonly #ffOut: Linear;
+  readonly #onlyCrossAttention: boolean;
 
-  constructor(vs: ParamStore, { dim, heads, contextDim }: TransformerBlockConfig) {
+  constructor(vs: ParamStore, config: TransformerBlockConfig) {
     super(vs);
+    const { dim, heads, contextDim, onlyCrossAttention } = config;
+    this.#onlyCrossAttention = onlyCrossAttention;
     this.#norm1 = new LayerNorm(vs.at("norm1"), dim);
-    this.#attn1 = new CrossAttention(vs.at("attn1"), dim, { heads });
+    this.#attn1 = new CrossAttention(vs.at("attn1"), dim, {
+      heads,
+      contextDim: onlyCrossAttention ? contextDim : dim,
+    });
     this.#norm2 = new LayerNorm(vs.at("norm2"), dim);
     this.#attn2 = new CrossAttention(vs.at("attn2"), dim, { heads, contextDim });
     this.#norm3 = new LayerNorm(vs.at("norm3"), dim);
@@ -37,7 +44,8 @@ export class BasicTransformerBlock extends Module {
   /** [B, N, dim] with text states [B, M, contextDim] -> [B, N, dim]. */
   forward(xs: Tensor, context: Tensor): Tensor {
     return scope(() => {
-      let h = this.#attn1.forward(this.#norm1.forward(xs)).add(xs);
+      const itself = this.#onlyCrossAttention ? context : undefined;
+      let h = this.#attn1.forward(this.#norm1.forward(xs), itself).add(xs);
       h = this.#attn2.forward(this.#norm2.forward(h), context).add(h);
       const [value, gate] = this.#ffIn.forward(this.#norm3.forward(h)).chunk(2, -1) as [Tensor, Tensor];
       return this.#ffOut.forward(value.mul(gate.gelu())).add(h);

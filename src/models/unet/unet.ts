@@ -20,7 +20,7 @@ export class UNet2DConditionModel extends Module {
   readonly #timeEmbedding: TimestepEmbedding;
   readonly #convIn: Conv2d;
   readonly #downBlocks: DownBlock[];
-  readonly #midBlock: MidBlock;
+  readonly #midBlock: MidBlock | undefined;
   readonly #upBlocks: UpBlock[];
   readonly #convNormOut: GroupNorm;
   readonly #convOut: Conv2d;
@@ -36,7 +36,9 @@ export class UNet2DConditionModel extends Module {
     const tembChannels = 4 * first;
     const resnet = { tembChannels, groups: config.norm_num_groups, eps: config.norm_eps, act: this.#act };
 
-    this.#convIn = new Conv2d(vs.at("conv_in"), config.in_channels, first);
+    this.#convIn = new Conv2d(vs.at("conv_in"), config.in_channels, first, {
+      kernelSize: config.conv_in_kernel,
+    });
     const sinusoids = { flipSinToCos: config.flip_sin_to_cos, downscaleFreqShift: config.freq_shift };
     this.#timeProj = new SinusoidalTimesteps(vs.at("time_proj"), first, sinusoids);
     this.#timeEmbedding = new TimestepEmbedding(vs.at("time_embedding"), first, tembChannels, {
@@ -44,13 +46,20 @@ export class UNet2DConditionModel extends Module {
     });
     this.#downBlocks = downBlocks(vs, config, resnet);
     this.#upBlocks = upBlocks(vs, config, resnet);
-    const transformer = transformerOfLevel(config, channels.length - 1);
-    const outputScaleFactor = config.mid_block_scale_factor;
-    this.#midBlock = new MidBlock(vs.at("mid_block"), last, { ...resnet, transformer, outputScaleFactor });
+    if (config.mid_block_type !== null) {
+      const transformer =
+        config.mid_block_type === "UNetMidBlock2DCrossAttn"
+          ? { ...transformerOfLevel(config, channels.length - 1), onlyCrossAttention: false }
+          : undefined;
+      const outputScaleFactor = config.mid_block_scale_factor;
+      this.#midBlock = new MidBlock(vs.at("mid_block"), last, { ...resnet, transformer, outputScaleFactor });
+    }
     this.#convNormOut = new GroupNorm(vs.at("conv_norm_out"), config.norm_num_groups, first, {
       eps: config.norm_eps,
     });
-    this.#convOut = new Conv2d(vs.at("conv_out"), first, config.out_channels);
+    this.#convOut = new Conv2d(vs.at("conv_out"), first, config.out_channels, {
+      kernelSize: config.conv_out_kernel,
+    });
   }
 
   /** A new model with values drawn from `seed`. */
@@ -92,7 +101,7 @@ export class UNet2DConditionModel extends Module {
       }
 
       // 4. middle
-      h = this.#midBlock.forward(h, conditioning);
+      h = this.#midBlock?.forward(h, conditioning) ?? h;
 
       // 5. up
       for (const block of this.#upBlocks) h = block.forward(h, skips, conditioning);
@@ -117,12 +126,14 @@ function transformerOfLevel(config: UNetConfig, level: number): Transformer2DCon
   const levels = config.block_out_channels.length;
   const of = (option: "attention_head_dim" | "cross_attention_dim" | "transformer_layers_per_block") =>
     item(perLevel(option, config[option], levels), level);
+  const onlyCrossAttention = perLevel<boolean>("only_cross_attention", config.only_cross_attention, levels);
   return {
     heads: of("attention_head_dim"),
     contextDim: of("cross_attention_dim"),
     layers: of("transformer_layers_per_block"),
     groups: config.norm_num_groups,
     useLinearProjection: config.use_linear_projection,
+    onlyCrossAttention: item(onlyCrossAttention, level),
   };
 }
 

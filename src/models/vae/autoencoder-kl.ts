@@ -10,6 +10,8 @@ import { vaeConfig } from "./config.ts";
 import type { VaeConfig } from "./config.ts";
 import { Decoder } from "./decoder.ts";
 import { Encoder } from "./encoder.ts";
+import { inPieces, tilePlans } from "./tiling.ts";
+import type { VaeMemoryOptions } from "./tiling.ts";
 
 /** A diagonal Gaussian over latents, both tensors [B, latent_channels, h, w], before the scaling factor. */
 export class LatentDistribution {
@@ -73,10 +75,14 @@ export class AutoencoderKL extends Module {
   }
 
   /** Images [B, in_channels, H, W] in [-1, 1] -> the distribution of their (unscaled) latents. */
-  encode(images: Tensor): LatentDistribution {
+  encode(images: Tensor, { slicing, tiling }: VaeMemoryOptions = {}): LatentDistribution {
+    const whole = (xs: Tensor) =>
+      scope(() => {
+        const h = this.#encoder.forward(xs);
+        return this.#quantConv?.forward(h) ?? h;
+      });
     const [mean, logvar] = scope(() => {
-      const h = this.#encoder.forward(images);
-      const moments = this.#quantConv?.forward(h) ?? h;
+      const moments = inPieces(images, { slicing, plan: tilePlans(this.config, tiling)?.encode }, whole);
       const [mu, lv] = moments.chunk(2, 1) as [Tensor, Tensor];
       return [mu, lv.clamp(-30, 20)];
     });
@@ -84,7 +90,8 @@ export class AutoencoderKL extends Module {
   }
 
   /** Unscaled latents [B, latent_channels, h, w] -> images [B, out_channels, H, W], about [-1, 1]. */
-  decode(latents: Tensor): Tensor {
-    return scope(() => this.#decoder.forward(this.#postQuantConv?.forward(latents) ?? latents));
+  decode(latents: Tensor, { slicing, tiling }: VaeMemoryOptions = {}): Tensor {
+    const whole = (xs: Tensor) => scope(() => this.#decoder.forward(this.#postQuantConv?.forward(xs) ?? xs));
+    return inPieces(latents, { slicing, plan: tilePlans(this.config, tiling)?.decode }, whole);
   }
 }

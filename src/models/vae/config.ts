@@ -1,6 +1,7 @@
 /** Configuration of the autoencoder, with the names of diffusers' config.json (models/autoencoders/autoencoder_kl.py). */
-import { ConfigError } from "../../torch/index.ts";
-import { readConfig } from "../config.ts";
+import { activation } from "../../nn/index.ts";
+import { among, listOf, positive, repeats, sizes } from "../config-kinds.ts";
+import { checkLevels, readConfig } from "../config.ts";
 
 export interface VaeConfig {
   readonly in_channels: number;
@@ -41,30 +42,23 @@ export const VAE_DEFAULTS: VaeConfig = {
   mid_block_add_attention: true,
 };
 
-const VAE_FIXED: Readonly<Record<string, readonly unknown[]>> = {
-  shift_factor: [null],
-  latents_mean: [null],
-  latents_std: [null],
+const VAE_RULES = {
+  name: "AutoencoderKL",
+  defaults: VAE_DEFAULTS,
+  kinds: {
+    down_block_types: listOf(among("DownEncoderBlock2D")),
+    up_block_types: listOf(among("UpDecoderBlock2D")),
+    layers_per_block: repeats,
+    sample_size: sizes,
+    scaling_factor: positive,
+  },
+  fixed: { shift_factor: [null], latents_mean: [null], latents_std: [null] },
 };
 
 /** A complete configuration from (part of) a config.json. @throws ConfigError naming what is unknown or unsupported. */
 export function vaeConfig(given: Readonly<Record<string, unknown>> | Partial<VaeConfig> = {}): VaeConfig {
-  const rules = { name: "AutoencoderKL", defaults: VAE_DEFAULTS, fixed: VAE_FIXED };
-  const config = readConfig(given as Record<string, unknown>, rules);
-  const { down_block_types: down, up_block_types: up, block_out_channels: channels } = config;
-  if (down.length !== channels.length || up.length !== channels.length) {
-    throw new ConfigError(
-      `block_out_channels [${channels.join(", ")}], down_block_types (${down.length}) and up_block_types (${up.length}) must have the same length`,
-    );
-  }
-  const strange = [
-    ...down.filter((type) => type !== "DownEncoderBlock2D"),
-    ...up.filter((type) => type !== "UpDecoderBlock2D"),
-  ];
-  if (strange.length > 0) {
-    throw new ConfigError(
-      `VAE block types ${strange.join(", ")} are not supported, only DownEncoderBlock2D and UpDecoderBlock2D`,
-    );
-  }
+  const config = readConfig(given, VAE_RULES);
+  checkLevels(config);
+  activation(config.act_fn);
   return config;
 }

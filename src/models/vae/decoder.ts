@@ -1,7 +1,6 @@
 /** Latents to image; mirrors diffusers models/autoencoders/vae.py Decoder (norm_type "group"). */
-import { activation, Conv2d, GroupNorm, Module } from "../../nn/index.ts";
+import { activation, chain, Conv2d, GroupNorm, Module } from "../../nn/index.ts";
 import type { Activation, ParamStore } from "../../nn/index.ts";
-import { scope } from "../../torch/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import { ResnetBlock } from "../blocks/resnet-block.ts";
 import { Upsample } from "../blocks/upsample.ts";
@@ -28,11 +27,11 @@ class UpDecoderBlock extends Module {
   }
 
   forward(xs: Tensor): Tensor {
-    return scope(() => {
-      let h = xs;
-      for (const resnet of this.#resnets) h = resnet.forward(h);
-      return this.#upsampler?.forward(h) ?? h;
-    });
+    const steps = [...this.#resnets, ...(this.#upsampler ? [this.#upsampler] : [])];
+    return chain(
+      xs,
+      steps.map((step) => (h) => step.forward(h)),
+    );
   }
 }
 
@@ -67,10 +66,13 @@ export class Decoder extends Module {
 
   /** Latents [B, latent_channels, h, w] -> images [B, out_channels, f h, f w]. */
   forward(latents: Tensor): Tensor {
-    return scope(() => {
-      let h = this.#midBlock.forward(this.#convIn.forward(latents));
-      for (const block of this.#upBlocks) h = block.forward(h);
-      return this.#convOut.forward(this.#act(this.#convNormOut.forward(h)));
-    });
+    return chain(latents, [
+      (h) => this.#convIn.forward(h),
+      (h) => this.#midBlock.forward(h),
+      ...this.#upBlocks.map((block) => (h: Tensor) => block.forward(h)),
+      (h) => this.#convNormOut.forward(h),
+      this.#act,
+      (h) => this.#convOut.forward(h),
+    ]);
   }
 }

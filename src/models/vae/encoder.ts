@@ -1,7 +1,6 @@
 /** Image to latent moments; mirrors diffusers models/autoencoders/vae.py Encoder (double_z). */
-import { activation, Conv2d, GroupNorm, Module } from "../../nn/index.ts";
+import { activation, chain, Conv2d, GroupNorm, Module } from "../../nn/index.ts";
 import type { Activation, ParamStore } from "../../nn/index.ts";
-import { scope } from "../../torch/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import { Downsample } from "../blocks/downsample.ts";
 import { ResnetBlock } from "../blocks/resnet-block.ts";
@@ -28,11 +27,11 @@ class DownEncoderBlock extends Module {
   }
 
   forward(xs: Tensor): Tensor {
-    return scope(() => {
-      let h = xs;
-      for (const resnet of this.#resnets) h = resnet.forward(h);
-      return this.#downsampler?.forward(h) ?? h;
-    });
+    const steps = [...this.#resnets, ...(this.#downsampler ? [this.#downsampler] : [])];
+    return chain(
+      xs,
+      steps.map((step) => (h) => step.forward(h)),
+    );
   }
 }
 
@@ -66,11 +65,13 @@ export class Encoder extends Module {
 
   /** Images [B, in_channels, H, W] -> mean and log-variance [B, 2 latent_channels, H / f, W / f]. */
   forward(images: Tensor): Tensor {
-    return scope(() => {
-      let h = this.#convIn.forward(images);
-      for (const block of this.#downBlocks) h = block.forward(h);
-      h = this.#midBlock.forward(h);
-      return this.#convOut.forward(this.#act(this.#convNormOut.forward(h)));
-    });
+    return chain(images, [
+      (h) => this.#convIn.forward(h),
+      ...this.#downBlocks.map((block) => (h: Tensor) => block.forward(h)),
+      (h) => this.#midBlock.forward(h),
+      (h) => this.#convNormOut.forward(h),
+      this.#act,
+      (h) => this.#convOut.forward(h),
+    ]);
   }
 }
