@@ -17,7 +17,7 @@ export const median = (values: readonly number[]): number => {
 };
 
 /** Milliseconds of the wall clock, or of this process's processor time, which other processes disturb less. */
-const now: () => number =
+export const now: () => number =
   process.env["BENCH_CLOCK"] === "cpu"
     ? () => {
         const { user, system } = process.cpuUsage();

@@ -1,6 +1,6 @@
 // Our library beside Python on the same libtorch: both run in turn in fresh processes (A B A B ...), medians of rounds.
 //
-//   npm run bench -- [dispatch] [train-step] [--rounds 3] [--threads N] [--calls 20] [--json FILE] [--clock cpu]
+//   npm run bench -- [dispatch] [train-step] [stable-diffusion] [--rounds 3] [--threads N] [--calls 20] [--json FILE] [--clock cpu]
 //
 // `--clock cpu` measures processor time instead of wall time: for a busy machine, with --threads 1.
 // BENCH_PYTHON names a Python whose torch is the very build that we use; without it only our side runs.
@@ -13,12 +13,19 @@ import { parseArgs } from "node:util";
 import { median, type WorkerResult } from "./measure.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-const SUITES: Record<string, { title: string; ours: string; python: string }> = {
+/** `calls` is the suite's own default: full-size networks take seconds a call. */
+const SUITES: Record<string, { title: string; ours: string; python: string; calls?: number }> = {
   dispatch: { title: "one operator call", ours: "bench/dispatch.ts", python: "tools/bench/dispatch.py" },
   "train-step": {
     title: "quickstart U-Net, batch 64",
     ours: "bench/train-step.ts",
     python: "tools/bench/train_step.py",
+  },
+  "stable-diffusion": {
+    title: "Stable Diffusion 1.4 size, batch 1, float32",
+    ours: "bench/stable-diffusion.ts",
+    python: "tools/bench/stable_diffusion.py",
+    calls: 3,
   },
 };
 
@@ -32,7 +39,7 @@ const { values: options, positionals } = parseArgs({
   options: {
     rounds: { type: "string", default: "3" },
     threads: { type: "string", default: String(availableParallelism()) },
-    calls: { type: "string", default: "20" },
+    calls: { type: "string" },
     json: { type: "string" },
     clock: { type: "string", default: "wall" },
   },
@@ -52,14 +59,13 @@ const env = {
   ...process.env,
   OMP_NUM_THREADS: options.threads,
   BENCH_THREADS: options.threads,
-  BENCH_CALLS: options.calls,
   BENCH_CLOCK: options.clock,
 };
 
-function worker(command: string, args: string[]): WorkerResult {
+function worker(command: string, args: string[], calls: number): WorkerResult {
   const { stdout, status } = spawnSync(command, args, {
     cwd: ROOT,
-    env,
+    env: { ...env, BENCH_CALLS: String(calls) },
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -77,12 +83,17 @@ interface Row {
 /** "add [scope]" is compared with Python's "add", which has one way only. */
 const twin = (name: string): string => name.replace(/ \[.*\]$/, "");
 
-function compare(suite: { ours: string; python: string }): { rows: Row[]; unit: string; libtorch: string } {
+function compare(suite: { ours: string; python: string; calls?: number }): {
+  rows: Row[];
+  unit: string;
+  libtorch: string;
+} {
   const ours: WorkerResult[] = [];
   const theirs: WorkerResult[] = [];
+  const calls = Number(options.calls ?? suite.calls ?? 20);
   for (let round = 0; round < Number(options.rounds); round++) {
-    ours.push(worker(process.execPath, ["--import", "tsx", suite.ours]));
-    if (python !== undefined) theirs.push(worker(python, [suite.python]));
+    ours.push(worker(process.execPath, ["--import", "tsx", suite.ours], calls));
+    if (python !== undefined) theirs.push(worker(python, [suite.python], calls));
   }
   const of = (results: WorkerResult[], name: string) =>
     median(results.flatMap(({ values }) => values[name] ?? []));

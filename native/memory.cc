@@ -10,19 +10,22 @@
 #endif
 
 #include <cstdlib>
+#include <limits>
 
 #include "guard.h"
 
 namespace invdiff {
 namespace {
 
-// glibc returns freed memory to the system after every training step and pays for it page by page in the next one
-// (measured: 3 % of a step). Up to 512 MB stay with the process instead; the user's own settings win.
+// glibc returns freed memory to the system after every training step, and single blocks above 32 MB at once, and pays for
+// it page by page the next time (measured for Stable Diffusion's networks on two cores: 470,000 page faults and 10 % of a
+// U-Net's forward pass, 2,700,000 and 23 % of decoding to 512x512). Up to 2 GB stay with the process instead; the user's
+// own settings win.
 void keepFreedMemory() {
 #if defined(__GLIBC__)
   if (std::getenv("MALLOC_TRIM_THRESHOLD_") || std::getenv("MALLOC_MMAP_THRESHOLD_")) return;
-  mallopt(M_MMAP_THRESHOLD, 32 << 20);
-  mallopt(M_TRIM_THRESHOLD, 512 << 20);
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
 #endif
 }
 
