@@ -1,13 +1,30 @@
-// Model and tensor files: safetensors, diffusers folders, JSON configurations.
+// Model and tensor files: safetensors and pickles, diffusers folders, the reference's checkpoints, JSON configurations.
+export { componentFolder, modelFolder } from "./diffusers-folder.ts";
 export {
-  componentFolder,
-  findWeights,
-  modelFolder,
-  readModelIndex,
-  writeModelIndex,
-  type ComponentName,
-  type ModelIndex,
-} from "./diffusers-folder.ts";
-export { readJson, readJsonObject } from "./json.ts";
+  DEFAULT_DELTA_RATIO,
+  deltaGuidance,
+  deltaRatio,
+  parseInvdiffArgs,
+  type DeltaGuidance,
+  type InvdiffArgs,
+} from "./invdiff-args.ts";
+export { invdiffFolder, invdiffPaths, writeInvdiffArgs, type InvdiffFolder } from "./invdiff-layout.ts";
+export { readJson, readJsonObject, type JsonOptions } from "./json.ts";
+export { readModelIndex, writeModelIndex, type ComponentName, type ModelIndex } from "./model-index.ts";
+export {
+  describeTorchFile,
+  readTorchFile,
+  readTorchStateDict,
+  type OtherEntry,
+  type TorchFileDescription,
+  type TorchFileEntry,
+  type TorchFileKind,
+  type TorchValue,
+} from "./pickle/index.ts";
 export { readSafetensors, readSafetensorsHeader, writeSafetensors } from "./safetensors.ts";
 export type { SafetensorsHeader, TensorEntry } from "./safetensors.ts";
+export { readShardIndex, type ShardIndex } from "./shard-index.ts";
+export { checkPipeline } from "./supported-pipeline.ts";
+export { componentVariant, findWeights, weightVariants, type FindOptions } from "./weights-find.ts";
+export { readWeights } from "./weights.ts";
+export { writeWeights, type WriteWeightsOptions } from "./weights-writer.ts";

@@ -1,32 +1,45 @@
 // JSON files read with errors that name the file.
 import { readFileSync } from "node:fs";
 import { CheckpointError } from "../torch/index.ts";
+import { duplicateKey } from "./json-duplicates.ts";
+
+export interface JsonOptions {
+  /** Refuse objects that hold a key twice; JSON itself takes the last one silently. Default false. */
+  readonly uniqueKeys?: boolean;
+}
 
 /** The parsed content of a JSON file. Throws CheckpointError when it is missing, unreadable or not JSON. */
-export function readJson(path: string): unknown {
-  let text: string;
+export function readJson(path: string, { uniqueKeys = false }: JsonOptions = {}): unknown {
+  const text = readText(path);
+  let value: unknown;
   try {
-    text = readFileSync(path, "utf8");
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new CheckpointError(`${path} is not valid JSON: ${(cause as Error).message}.`, { cause });
+  }
+  const twice = uniqueKeys ? duplicateKey(text) : undefined;
+  if (twice !== undefined) throw new CheckpointError(`${path} holds the key "${twice}" twice.`);
+  return value;
+}
+
+/** Like `readJson`, for files that must hold an object. */
+export function readJsonObject(path: string, options: JsonOptions = {}): Record<string, unknown> {
+  const value = readJson(path, options);
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new CheckpointError(`${path} holds ${describe(value)}; expected a JSON object.`);
+  return value as Record<string, unknown>;
+}
+
+function readText(path: string): string {
+  try {
+    // Windows editors put a byte order mark in front, which JSON.parse refuses.
+    return readFileSync(path, "utf8").replace(/^\uFEFF/, "");
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     const why =
       code === "ENOENT" ? "does not exist" : code === "EISDIR" ? "is a folder" : `cannot be read (${code})`;
     throw new CheckpointError(`${path} ${why}; expected a JSON file.`, { cause });
   }
-  try {
-    // Windows editors put a byte order mark in front, which JSON.parse refuses.
-    return JSON.parse(text.replace(/^\uFEFF/, ""));
-  } catch (cause) {
-    throw new CheckpointError(`${path} is not valid JSON: ${(cause as Error).message}.`, { cause });
-  }
-}
-
-/** Like `readJson`, for files that must hold an object. */
-export function readJsonObject(path: string): Record<string, unknown> {
-  const value = readJson(path);
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new CheckpointError(`${path} holds ${describe(value)}; expected a JSON object.`);
-  return value as Record<string, unknown>;
 }
 
 const describe = (value: unknown) =>

@@ -3,9 +3,14 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { CheckpointError, type DType, dtypes } from "../torch/index.ts";
 import { duplicateKey } from "./json-duplicates.ts";
+import { wrongFile } from "./wrong-file.ts";
 
 /** Same cap as the reference implementation: no real header comes near it. */
-const MAX_HEADER_BYTES = 100_000_000;
+export const MAX_HEADER_BYTES = 100_000_000;
+/** What libtorch's own operators can work on. */
+const MAX_DIMENSIONS = 64;
+/** What of a file's beginning is looked at when it is something else. */
+const HEAD_BYTES = 512;
 
 export const SAFETENSORS_DTYPES: Readonly<Record<string, DType>> = {
   F64: "float64",
@@ -19,6 +24,10 @@ export const SAFETENSORS_DTYPES: Readonly<Record<string, DType>> = {
   U8: "uint8",
   BOOL: "bool",
 };
+
+/** In the format, but without a dtype here. */
+const OTHER_DTYPES =
+  "U16 U32 U64 C64 F8_E4M3 F8_E5M2 F8_E8M0 F8_E4M3FNUZ F8_E5M2FNUZ F6_E2M3 F6_E3M2 F4".split(" ");
 
 export interface TensorEntry {
   readonly dtype: DType;
@@ -45,7 +54,7 @@ export function readSafetensorsHeader(path: string): SafetensorsHeader {
   const dataBytes = fileBytes - dataStart;
   const tensors = new Map<string, TensorEntry>();
   for (const [name, value] of Object.entries(entries)) {
-    const entry = checkEntry(value, (what) => fail(path, `tensor "${name}" ${what}`));
+    const entry = checkEntry(value, (what) => fail(path, `tensor ${shown(name)} ${what}`));
     tensors.set(name, { ...entry, begin: dataStart + entry.begin, end: dataStart + entry.end });
   }
   checkCover(path, tensors, { dataStart, dataBytes });
@@ -54,6 +63,17 @@ export function readSafetensorsHeader(path: string): SafetensorsHeader {
 
 function fail(path: string, what: string, cause?: unknown): never {
   throw new CheckpointError(`${path} is not a usable safetensors file: ${what}.`, { cause });
+}
+
+/** A value of the header for messages: never more than a line, however large or deep. */
+function shown(value: unknown): string {
+  if (Array.isArray(value)) {
+    const items = value.slice(0, 10).map((item) => (typeof item === "object" ? "..." : shown(item)));
+    return `[${items.join(", ")}${value.length > items.length ? `, ... (${value.length} values)` : ""}]`;
+  }
+  if (typeof value === "object" && value !== null) return "{...}";
+  const text = typeof value === "string" ? value.slice(0, 100) : value;
+  return JSON.stringify(text) ?? "nothing";
 }
 
 function readHeaderText(path: string): { text: string; dataStart: number; fileBytes: number } {
@@ -71,14 +91,19 @@ function readHeaderText(path: string): { text: string; dataStart: number; fileBy
     const stat = fstatSync(fd);
     if (!stat.isFile()) fail(path, "it is not a regular file");
     if (stat.size < 8) fail(path, `it has ${stat.size} bytes, less than the 8 of the header length`);
-    const length = readBytes(path, fd, { position: 0, length: 8 }).readBigUInt64LE();
+    const head = readBytes(path, fd, { position: 0, length: Math.min(HEAD_BYTES, stat.size) });
+    const wrong = wrongFile(head, "safetensors");
+    if (wrong !== undefined) throw new CheckpointError(`${path} is ${wrong}.`);
+    const length = head.readBigUInt64LE();
     if (length > BigInt(MAX_HEADER_BYTES))
       fail(path, `its header length ${length} is above the limit of ${MAX_HEADER_BYTES} bytes`);
     const dataStart = 8 + Number(length);
     if (dataStart > stat.size)
       fail(path, `its header ends at byte ${dataStart}, but the file at ${stat.size} (cut off?)`);
     const bytes = readBytes(path, fd, { position: 8, length: Number(length) });
-    if (bytes[0] !== 0x7b) fail(path, "its header does not start with {");
+    // Space in front is for writers that align their data to pages.
+    if (!/^[ \t\n\r]*\{/.test(bytes.toString("latin1", 0, HEAD_BYTES)))
+      fail(path, "its header does not start with {");
     let text: string;
     try {
       text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -113,7 +138,7 @@ function parse(path: string, text: string): Record<string, unknown> {
     fail(path, `its header is not valid JSON (${(cause as Error).message})`, cause);
   }
   const duplicate = duplicateKey(text);
-  if (duplicate !== undefined) fail(path, `its header holds the key "${duplicate}" twice`);
+  if (duplicate !== undefined) fail(path, `its header holds the key ${shown(duplicate)} twice`);
   return header;
 }
 
@@ -124,22 +149,27 @@ function checkEntry(value: unknown, bad: (what: string) => never): TensorEntry {
     typeof code === "string" && Object.hasOwn(SAFETENSORS_DTYPES, code)
       ? SAFETENSORS_DTYPES[code]
       : undefined;
-  if (!dtype)
-    bad(`has dtype ${JSON.stringify(code)}; supported are ${Object.keys(SAFETENSORS_DTYPES).join(", ")}`);
-  if (!isSizes(shape)) bad(`has shape ${JSON.stringify(shape)}; expected a list of sizes`);
+  if (!dtype) {
+    const supported = Object.keys(SAFETENSORS_DTYPES).join(", ");
+    const other = OTHER_DTYPES.includes(code as string)
+      ? ", which has no tensor here (convert it in Python)"
+      : "";
+    bad(`has dtype ${shown(code)}${other}; supported are ${supported}`);
+  }
+  if (!isSizes(shape)) bad(`has shape ${shown(shape)}; expected a list of sizes`);
+  if (shape.length > MAX_DIMENSIONS)
+    bad(`has ${shape.length} dimensions, at most ${MAX_DIMENSIONS} are supported`);
   if (!isSizes(offsets) || offsets.length !== 2)
-    bad(`has data_offsets ${JSON.stringify(offsets)}; expected [begin, end]`);
+    bad(`has data_offsets ${shown(offsets)}; expected [begin, end]`);
   const [begin, end] = offsets as [number, number];
   if (end < begin) bad(`ends at byte ${end}, before its begin ${begin}`);
-  // Not simply a product: [2^40, 2^40, 0] is empty and must not pass through infinity or lose digits first.
-  let bytes = shape.includes(0) ? 0 : dtypes[dtype].bytes;
-  for (const size of bytes === 0 ? [] : shape) {
-    bytes *= size;
-    if (!Number.isSafeInteger(bytes)) bad(`has shape [${shape.join(", ")}], more bytes than can be counted`);
-  }
+  // Also of an empty tensor the other sizes must have a product: libtorch multiplies them.
+  const product = shape.reduce((count, size) => count * (size || 1), dtypes[dtype].bytes);
+  if (!Number.isSafeInteger(product)) bad(`has shape ${shown(shape)}, more bytes than can be counted`);
+  const bytes = shape.includes(0) ? 0 : product;
   if (bytes !== end - begin)
     bad(
-      `of dtype ${String(code)} and shape [${shape.join(", ")}] needs ${bytes} bytes, but its data_offsets hold ${end - begin}`,
+      `of dtype ${String(code)} and shape ${shown(shape)} needs ${bytes} bytes, but its data_offsets hold ${end - begin}`,
     );
   return { dtype, shape, begin, end };
 }
@@ -161,7 +191,7 @@ function checkCover(
       const what = begin > position ? "leaves a hole before it" : "overlaps another tensor";
       fail(
         path,
-        `tensor "${name}" begins at data byte ${begin - dataStart}, expected ${position - dataStart}: it ${what}`,
+        `tensor ${shown(name)} begins at data byte ${begin - dataStart}, expected ${position - dataStart}: it ${what}`,
       );
     }
     position = end;

@@ -1,6 +1,9 @@
-/** The networks: conditional U-Net, autoencoder, CLIP text encoder, and the evaluation stage's classifier. */
+/** The networks: conditional U-Net, autoencoder, CLIP, published presets, and the evaluation stage's classifier. */
 export * from "./clip/index.ts";
+export * from "./invdiff-checkpoint.ts";
 export * from "./load.ts";
+export { loadClip, loadClipImageOptions } from "./load-clip.ts";
+export * from "./presets.ts";
 export { RESNET_CLASSIFIER_DEFAULTS, ResnetClassifier } from "./resnet-classifier.ts";
 export type { ResnetClassifierConfig } from "./resnet-classifier.ts";
 export * from "./unet/index.ts";

@@ -2,90 +2,96 @@
  * Models from and to the sub-folders of a diffusers pipeline: config.json beside diffusion_pytorch_model.safetensors
  * (unet, vae) or model.safetensors (text_encoder). Python's from_pretrained reads what is written here.
  */
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { findWeights, readJsonObject, readSafetensors, writeSafetensors } from "../checkpoint/index.ts";
-import { buildFromTensors } from "../nn/index.ts";
-import type { Module, ParamStore, StoreOptions } from "../nn/index.ts";
-import { CheckpointError, InvDiffError, writeFileAtomic } from "../torch/index.ts";
 import { ClipTextModel } from "./clip/index.ts";
+import { loadModule } from "./load-module.ts";
+import type { LoadOptions, ModelConfig } from "./load-module.ts";
 import { ResnetClassifier } from "./resnet-classifier.ts";
 import type { ResnetClassifierConfig } from "./resnet-classifier.ts";
+import { savedDType, saveModule } from "./save-module.ts";
+import type { SaveOptions } from "./save-module.ts";
 import { UNet2DConditionModel } from "./unet/index.ts";
 import { AutoencoderKL } from "./vae/index.ts";
 
-type Config = Record<string, unknown>;
+export { loadModule } from "./load-module.ts";
+export type { LoadOptions } from "./load-module.ts";
+export type { SaveOptions } from "./save-module.ts";
 
-/** A model from a folder with config.json and weights. @throws CheckpointError, ConfigError naming the folder */
-export function loadModule<M extends Module>(
-  dir: string,
-  build: (vs: ParamStore, config: Config) => M,
-  options: StoreOptions,
-): M {
-  const config = readJsonObject(join(dir, "config.json"));
-  const tensors = readSafetensors(findWeights(dir));
-  try {
-    const model = buildFromTensors(tensors, (vs) => build(vs, config), options);
-    const used = new Set(model.parameters());
-    for (const tensor of tensors.values()) if (!used.has(tensor)) tensor.dispose();
-    return model;
-  } catch (error) {
-    for (const tensor of tensors.values()) tensor.dispose();
-    if (!(error instanceof InvDiffError)) throw error;
-    throw new CheckpointError(`${dir}: ${error.message}`, { cause: error });
-  }
-}
+/** What diffusers' EMAModel adds to the config.json of the U-Net that it saves (folders named unet_ema). */
+const EMA_NOTES = [
+  "decay",
+  "inv_gamma",
+  "min_decay",
+  "optimization_step",
+  "power",
+  "update_after_step",
+  "use_ema_warmup",
+];
 
-function save(dir: string, model: Module, file: string, config: Config): void {
-  mkdirSync(dir, { recursive: true });
-  writeSafetensors(join(dir, file), model.stateDict(), { format: "pt" });
-  writeFileAtomic(join(dir, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
-}
+const withoutEmaNotes = (config: ModelConfig): ModelConfig =>
+  Object.fromEntries(Object.entries(config).filter(([option]) => !EMA_NOTES.includes(option)));
 
-const DIFFUSERS_FILE = "diffusion_pytorch_model.safetensors";
-const diffusersConfig = (className: string, config: object): Config => ({
+/**
+ * The U-Net of a pipeline's `unet` folder, or of a file of weights. @throws CheckpointError, ConfigError
+ */
+export const loadUnet = (place: string, options: LoadOptions = {}): UNet2DConditionModel =>
+  loadModule(place, (vs, config) => new UNet2DConditionModel(vs, withoutEmaNotes(config)), options, {
+    classes: ["UNet2DConditionModel"],
+  });
+
+/** The autoencoder of a pipeline's `vae` folder, or of a file of weights. @throws CheckpointError, ConfigError */
+export const loadVae = (place: string, options: LoadOptions = {}): AutoencoderKL =>
+  loadModule(place, (vs, config) => new AutoencoderKL(vs, config), options, { classes: ["AutoencoderKL"] });
+
+const TEXT_CLASSES = ["CLIPTextModel", "CLIPTextModelWithProjection"];
+
+/** The text encoder of a pipeline's `text_encoder` folder, or of a file of weights. @throws CheckpointError, ConfigError */
+export const loadTextEncoder = (place: string, options: LoadOptions = {}): ClipTextModel =>
+  loadModule(place, (vs, config) => new ClipTextModel(vs, config), options, { classes: TEXT_CLASSES });
+
+/** A classifier written by `saveClassifier`. @throws CheckpointError */
+export const loadClassifier = (place: string, options: LoadOptions = {}): ResnetClassifier =>
+  loadModule(
+    place,
+    (vs, config) => new ResnetClassifier(vs, config as Partial<ResnetClassifierConfig>),
+    options,
+  );
+
+const DIFFUSERS = "diffusion_pytorch_model";
+
+const diffusersConfig = (className: string, config: object) => ({
   _class_name: className,
   _diffusers_version: "0.40.0",
   ...config,
 });
 
-/** The U-Net of a pipeline's `unet` folder. @throws CheckpointError, ConfigError */
-export const loadUnet = (dir: string, options: StoreOptions = {}): UNet2DConditionModel =>
-  loadModule(dir, (vs, config) => new UNet2DConditionModel(vs, config), options);
-
-/** The autoencoder of a pipeline's `vae` folder. @throws CheckpointError, ConfigError */
-export const loadVae = (dir: string, options: StoreOptions = {}): AutoencoderKL =>
-  loadModule(dir, (vs, config) => new AutoencoderKL(vs, config), options);
-
-/** The text encoder of a pipeline's `text_encoder` folder. @throws CheckpointError, ConfigError */
-export const loadTextEncoder = (dir: string, options: StoreOptions = {}): ClipTextModel =>
-  loadModule(dir, (vs, config) => new ClipTextModel(vs, config), options);
-
-/** A classifier written by `saveClassifier`. @throws CheckpointError */
-export const loadClassifier = (dir: string, options: StoreOptions = {}): ResnetClassifier =>
-  loadModule(
+/** Writes config.json and weights; each file appears whole or not at all. */
+export const saveUnet = (dir: string, model: UNet2DConditionModel, options: SaveOptions = {}): void =>
+  saveModule(
     dir,
-    (vs, config) => new ResnetClassifier(vs, config as Partial<ResnetClassifierConfig>),
+    model,
+    { base: DIFFUSERS, config: diffusersConfig("UNet2DConditionModel", model.config) },
     options,
   );
 
 /** Writes config.json and weights; each file appears whole or not at all. */
-export const saveUnet = (dir: string, model: UNet2DConditionModel): void =>
-  save(dir, model, DIFFUSERS_FILE, diffusersConfig("UNet2DConditionModel", model.config));
+export const saveVae = (dir: string, model: AutoencoderKL, options: SaveOptions = {}): void =>
+  saveModule(
+    dir,
+    model,
+    { base: DIFFUSERS, config: diffusersConfig("AutoencoderKL", model.config) },
+    options,
+  );
 
 /** Writes config.json and weights; each file appears whole or not at all. */
-export const saveVae = (dir: string, model: AutoencoderKL): void =>
-  save(dir, model, DIFFUSERS_FILE, diffusersConfig("AutoencoderKL", model.config));
+export const saveTextEncoder = (dir: string, model: ClipTextModel, options: SaveOptions = {}): void => {
+  const dtype = savedDType(model, options);
+  const className = model.hasProjection ? "CLIPTextModelWithProjection" : "CLIPTextModel";
+  const head = { architectures: [className], model_type: "clip_text_model", dtype };
+  saveModule(dir, model, { base: "model", config: { ...head, ...model.config } }, options);
+};
 
 /** Writes config.json and weights; each file appears whole or not at all. */
-export const saveTextEncoder = (dir: string, model: ClipTextModel): void =>
-  save(dir, model, "model.safetensors", {
-    architectures: ["CLIPTextModel"],
-    model_type: "clip_text_model",
-    dtype: "float32",
-    ...model.config,
-  });
-
-/** Writes config.json and weights; each file appears whole or not at all. */
-export const saveClassifier = (dir: string, model: ResnetClassifier): void =>
-  save(dir, model, "model.safetensors", { architectures: ["ResnetClassifier"], ...model.config });
+export const saveClassifier = (dir: string, model: ResnetClassifier, options: SaveOptions = {}): void => {
+  const config = { architectures: ["ResnetClassifier"], ...model.config };
+  saveModule(dir, model, { base: "model", config }, options);
+};

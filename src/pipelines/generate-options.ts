@@ -21,6 +21,8 @@ export interface GenerateOptions {
   latentShape?: readonly [number, number, number];
   /** Standard normal noise to start from, [images, channels, height, width], instead of noise drawn from the seeds. */
   latents?: Tensor;
+  /** Decodes large images in overlapping tiles: bounds the decoder's memory, at the price of faint seams. */
+  vaeTiling?: boolean;
   /** DDIM's eta. */
   eta?: number;
   /** "images" (default) decodes; "latents" leaves the decoder out. */

@@ -1,11 +1,13 @@
 // A whole pipeline from a diffusers folder.
-import { modelFolder } from "../checkpoint/index.ts";
+import { componentVariant, modelFolder } from "../checkpoint/index.ts";
 import {
   type AutoencoderKL,
   type ClipTextModel,
   loadTextEncoder,
   loadUnet,
   loadVae,
+  type UNetConfig,
+  type VaeConfig,
   type UNet2DConditionModel,
 } from "../models/index.ts";
 import { loadScheduler, type SchedulerName } from "../schedulers/index.ts";
@@ -15,9 +17,18 @@ import { type PipelineParts, TextToImagePipeline } from "./text-to-image.ts";
 
 export interface LoadPipelineOptions {
   /** Sample with this scheduler instead of the folder's own, on the same noise schedule. */
-  scheduler?: SchedulerName;
-  device?: Device;
-  dtype?: DType;
+  scheduler?: SchedulerName | undefined;
+  /** Options of the scheduler that win over the file's. */
+  schedulerOptions?: Readonly<Record<string, unknown>> | undefined;
+  device?: Device | undefined;
+  /** Converts the weights on the way; default: as they are stored. */
+  dtype?: DType | undefined;
+  /** Variant of the weight files, such as "fp16". */
+  variant?: string | undefined;
+  /** Latents of one image [channels, height, width]; default: the U-Net's `sample_size`. */
+  latentShape?: readonly [number, number, number] | undefined;
+  /** Takes this U-Net instead of the folder's; it belongs to the pipeline's parts from then on. */
+  unet?: UNet2DConditionModel | undefined;
 }
 
 export interface LoadedParts extends PipelineParts {
@@ -35,28 +46,49 @@ export function loadPipeline(
   folder: string,
   options: LoadPipelineOptions = {},
 ): TextToImagePipeline<LoadedParts> {
-  const { scheduler: as, device = "cpu", dtype } = options;
+  const { scheduler: as, device = "cpu", dtype, variant } = options;
   const folders = modelFolder(folder);
   // The small parts first: a wrong scheduler is reported before gigabytes are mapped.
-  const scheduler = loadScheduler(folders.scheduler, { as });
+  const scheduler = loadScheduler(folders.scheduler, { as, options: options.schedulerOptions });
   const tokenizer = ClipTokenizer.load(folders.tokenizer);
-  const unet = loadUnet(folders.unet, { device, dtype });
-  const textEncoder = loadTextEncoder(folders.text_encoder, { device, dtype });
-  const vae = loadVae(folders.vae, { device, dtype });
-  const { in_channels: channels, sample_size: size } = unet.config;
+  const weights = [folders.unet, folders.text_encoder, folders.vae];
+  const variantIn = componentVariant(weights, variant);
+  const how = (place: string) => ({ device, dtype, variant: variantIn(place) });
+  const loaded: Disposable[] = options.unet ? [options.unet] : [];
+  const own = <M extends Disposable>(model: M): M => {
+    loaded.push(model);
+    return model;
+  };
+  try {
+    const unet = options.unet ?? own(loadUnet(folders.unet, how(folders.unet)));
+    const textEncoder = own(loadTextEncoder(folders.text_encoder, how(folders.text_encoder)));
+    const vae = own(loadVae(folders.vae, how(folders.vae)));
+    checkChannels(unet.config, vae.config, folder);
+    const latentShape = options.latentShape ?? ownShape(unet, folders.unet);
+    return new TextToImagePipeline({ unet, vae, textEncoder, tokenizer, scheduler, device, latentShape });
+  } catch (error) {
+    for (const model of loaded) model[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Inpainting, upscaling and depth models take more than latents. */
+function checkChannels(unet: UNetConfig, vae: VaeConfig, folder: string): void {
+  const { in_channels: given, out_channels: made } = unet;
+  const { latent_channels: latents } = vae;
+  if (given === latents && made === latents) return;
+  throw new ConfigError(
+    `${folder} is no text-to-image model: its U-Net takes ${given} channels and predicts ${made}, its autoencoder's latents ` +
+      `have ${latents}. Inpainting, depth and upscaling models are not supported.`,
+  );
+}
+
+function ownShape({ config }: UNet2DConditionModel, folder: string): [number, number, number] {
+  const { in_channels: channels, sample_size: size } = config;
   if (size === null)
     throw new ConfigError(
-      `${folders.unet}/config.json has no sample_size (height and width of the latents); add it.`,
+      `${folder}/config.json has no sample_size (height and width of the latents); add it, or give the size.`,
     );
   const [height, width] = typeof size === "number" ? [size, size] : size;
-  const parts = {
-    unet,
-    vae,
-    textEncoder,
-    tokenizer,
-    scheduler,
-    device,
-    latentShape: [channels, height, width] as const,
-  };
-  return new TextToImagePipeline(parts);
+  return [channels, height, width];
 }

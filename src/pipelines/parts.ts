@@ -10,7 +10,7 @@ export interface Denoiser {
 /** The decoding half of an autoencoder. */
 export interface ImageDecoder {
   /** Latents divided by the scaling factor, [B, C, h, w] -> pixels in [-1, 1], [B, 3, H, W]. */
-  decode(latents: Tensor): Tensor;
+  decode(latents: Tensor, options?: { readonly tiling?: true }): Tensor;
   readonly config: { readonly scaling_factor: number };
 }
 

@@ -48,6 +48,11 @@ export class TextToImagePipeline<P extends PipelineParts = PipelineParts> {
     this.parts = parts;
   }
 
+  /** The same pipeline with some parts exchanged, such as a guided denoiser in place of the U-Net. */
+  with(parts: Partial<PipelineParts>): TextToImagePipeline {
+    return new TextToImagePipeline({ ...this.parts, ...parts });
+  }
+
   /** All images at once: latents [N, C, h, w] and images [N, 3, H, W]. For many images use `batches`, which holds only one batch. */
   async generate(options: GenerateOptions): Promise<{ latents: Tensor; images?: Tensor }> {
     const batches: GeneratedBatch[] = [];
@@ -69,6 +74,7 @@ export class TextToImagePipeline<P extends PipelineParts = PipelineParts> {
   async *batches(options: GenerateOptions): AsyncGenerator<GeneratedBatch, void, undefined> {
     checkOptions(options);
     const { prompts, seeds, negativePrompt = "", batchSize = 8, output = "images", clipSkip } = options;
+    const { vaeTiling: tiling = false } = options;
     const negativePrompts =
       typeof negativePrompt === "string" ? prompts.map(() => negativePrompt) : negativePrompt;
     const { vae, tokenizer, textEncoder, device } = this.parts;
@@ -89,7 +95,7 @@ export class TextToImagePipeline<P extends PipelineParts = PipelineParts> {
         // Cloned outside inference mode, so that the results may be used in training.
         const images =
           output === "images"
-            ? keep(scope(() => inferenceMode(() => decodeImages(vae, latents)).clone()))
+            ? keep(scope(() => inferenceMode(() => decodeImages(vae, latents, { tiling })).clone()))
             : undefined;
         yield { first, latents: keep(scope(() => latents.to("cpu").clone())), images };
       } finally {
@@ -149,6 +155,7 @@ export class TextToImagePipeline<P extends PipelineParts = PipelineParts> {
       }
     } finally {
       states.dispose();
+      scheduler.reset();
     }
   }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Tokenizer as HubTokenizer } from "@huggingface/tokenizers";
 import { CheckpointError } from "../torch/index.ts";
 import { END_OF_WORD, END_TOKEN, START_TOKEN, WORD_PATTERN } from "./clip-format.ts";
+import { vocabularyOf } from "./tokenizer-json.ts";
 
 /** The part of the library's class that is used; its own declarations do not resolve under nodenext. */
 interface BpeEncoder {
@@ -50,7 +51,10 @@ export class ClipTokenizer {
     this.encoder = new Encoder(definition(vocab, merges, specialTokens), {});
   }
 
-  /** Reads vocab.json and merges.txt (and the optional configuration files). Throws CheckpointError when one is missing or broken. */
+  /**
+   * Reads vocab.json and merges.txt, or in their place tokenizer.json (and the optional configuration files).
+   * Throws CheckpointError when one is missing or broken.
+   */
   static load(folder: string): ClipTokenizer {
     const config = {
       ...readObject(folder, "tokenizer_config.json"),
@@ -58,8 +62,7 @@ export class ClipTokenizer {
     };
     const maximum = config.model_max_length;
     return new ClipTokenizer({
-      vocab: readVocab(folder),
-      merges: readMerges(folder),
+      ...readVocabulary(folder),
       specialTokens: {
         bos: tokenText(config.bos_token, START_TOKEN),
         eos: tokenText(config.eos_token, END_TOKEN),
@@ -158,7 +161,7 @@ function readText(path: string): string {
     return readFileSync(path, "utf8");
   } catch (cause) {
     throw new CheckpointError(
-      `${path} cannot be read (${(cause as NodeJS.ErrnoException).code}); a CLIP tokenizer folder has vocab.json and merges.txt.`,
+      `${path} cannot be read (${(cause as NodeJS.ErrnoException).code}); a CLIP tokenizer folder has vocab.json and merges.txt, or tokenizer.json.`,
       { cause },
     );
   }
@@ -179,9 +182,15 @@ function parseObject(path: string): Record<string, unknown> {
 const readObject = (folder: string, name: string) =>
   existsSync(join(folder, name)) ? parseObject(join(folder, name)) : {};
 
-function readVocab(folder: string): Record<string, number> {
-  const path = join(folder, "vocab.json");
-  const vocab = parseObject(path);
+function readVocabulary(folder: string): { vocab: Record<string, number>; merges: string[] } {
+  const [vocabPath, whole] = [join(folder, "vocab.json"), join(folder, "tokenizer.json")];
+  if (existsSync(vocabPath) || !existsSync(whole))
+    return { vocab: checkIds(parseObject(vocabPath), vocabPath), merges: readMerges(folder) };
+  const { vocab, merges } = vocabularyOf(parseObject(whole), whole);
+  return { vocab: checkIds(vocab, whole), merges };
+}
+
+function checkIds(vocab: Record<string, unknown>, path: string): Record<string, number> {
   const broken = Object.entries(vocab).find(([, id]) => !Number.isInteger(id));
   if (broken)
     throw new CheckpointError(

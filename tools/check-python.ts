@@ -1,0 +1,42 @@
+// Files from this project into Python and back: saves models in every form, has Python load and compare them, and reads what
+// Python saves.
+//   npm run check:python -- --python /path/to/python
+// The Python needs torch, diffusers, transformers, safetensors and peft. Exit status 0 when all agree, 2 otherwise.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { goldenDir } from "../test/golden-dir.ts";
+import { readPythonModels } from "./python/read-models.ts";
+import { writeForPython } from "./python/write-models.ts";
+
+const { values: options } = parseArgs({
+  options: { python: { type: "string", default: "python3" }, keep: { type: "string" } },
+});
+const folder = options.keep ?? mkdtempSync(join(tmpdir(), "invdiff-python-"));
+let failed = false;
+try {
+  writeForPython(folder);
+  const script = fileURLToPath(new URL("python/check_saved.py", import.meta.url));
+  console.log(`${"what".padEnd(58)} ${"difference".padStart(10)} ${"tolerance".padStart(10)}`);
+  const { status, error } = spawnSync(options.python, [script, folder, goldenDir()], { stdio: "inherit" });
+  if (error)
+    throw new Error(`${options.python} cannot be run (${error.message}); name another with --python`);
+  failed = status !== 0;
+  for (const { what, error: difference } of readPythonModels(folder)) {
+    const good = difference === 0;
+    failed ||= !good;
+    console.log(
+      `${what.padEnd(58)} ${difference.toExponential(2).padStart(10)} ${"0".padStart(10)}  ${good ? "ok" : "WRONG"}`,
+    );
+  }
+  console.log(failed ? "Python and this project do not agree." : "Python and this project agree.");
+} catch (error) {
+  failed = true;
+  console.error(error instanceof Error ? error.message : error);
+} finally {
+  if (options.keep === undefined) rmSync(folder, { recursive: true, force: true });
+}
+process.exitCode = failed ? 2 : 0;
