@@ -3,9 +3,11 @@ import { Command } from "@commander-js/extra-typings";
 import { packageVersion } from "../experiment/versions.ts";
 import { addBirds } from "./birds.ts";
 import { addDoctor } from "./doctor.ts";
+import { addInspect } from "./inspect.ts";
 import { addQuickstart } from "./quickstart.ts";
 import { addRun } from "./run.ts";
 import { addReport } from "./report.ts";
+import { addSample } from "./sample.ts";
 import { addStageCommands } from "./stage-commands.ts";
 
 const root = () =>
@@ -23,7 +25,9 @@ export function buildProgram(): Program {
   addQuickstart(program);
   addRun(program);
   addStageCommands(program);
+  addSample(program);
   addReport(program);
+  addInspect(program);
   addBirds(program);
   addDoctor(program);
   program.addHelpText(

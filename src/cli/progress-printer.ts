@@ -50,7 +50,7 @@ export class ProgressPrinter {
     if (this.#stream.isTTY) {
       this.#bar ??= this.#newBar(total, done);
       this.#bar.setTotal(total);
-      this.#bar.update(done, { text, details });
+      this.#bar.update(done, { text, details, shown: shownNumber(done) });
       return;
     }
     const since = now - current.lastLineAt;
@@ -59,7 +59,7 @@ export class ProgressPrinter {
     current.lastLineAt = now;
     current.lastLineDone = done;
     this.#stream.write(
-      `${text} ${numberText(done)}/${numberText(total)}${details === "" ? "" : `  ${details}`}\n`,
+      `${text} ${shownNumber(done)}/${numberText(total)}${details === "" ? "" : `  ${details}`}\n`,
     );
   }
 
@@ -80,7 +80,7 @@ export class ProgressPrinter {
     const colour = process.env["NO_COLOR"] ? ["", ""] : ["\u001b[36m", "\u001b[39m"];
     const bar = new cliProgress.SingleBar(
       {
-        format: `{text} ${colour[0]}{bar}${colour[1]} {value}/{total}  {details}`,
+        format: `{text} ${colour[0]}{bar}${colour[1]} {shown}/{total}  {details}`,
         barsize: 24,
         stream: this.#stream,
         hideCursor: true,
@@ -90,19 +90,22 @@ export class ProgressPrinter {
       },
       cliProgress.Presets.shades_classic,
     );
-    bar.start(total, done, { text: "", details: "" });
+    bar.start(total, done, { text: "", details: "", shown: shownNumber(done) });
     return bar;
   }
 
-  #details({ done, total, values = {} }: Progress, task: Task, now: number): string {
+  #details({ done, total, unit = "it", values = {} }: Progress, task: Task, now: number): string {
     const seconds = (now - task.startedAt) / 1000;
     const rate = seconds > 0 ? (done - task.first) / seconds : 0;
     const parts: string[] = [];
     if (rate > 0) {
-      parts.push(`${rate >= 10 ? rate.toFixed(0) : rate.toPrecision(2)} it/s`);
+      parts.push(`${rate >= 10 ? rate.toFixed(0) : rate.toPrecision(2)} ${unit}/s`);
       if (done < total) parts.push(`${durationText((total - done) / rate)} left`);
     }
     for (const [name, value] of Object.entries(values)) parts.push(`${name} ${Number(value.toPrecision(4))}`);
     return parts.join(", ");
   }
 }
+
+/** Whole numbers as they are; a batch half done shows its tenths. */
+const shownNumber = (done: number): string => numberText(Math.round(done * 10) / 10);

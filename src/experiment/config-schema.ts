@@ -119,7 +119,7 @@ const samples = section({
   guidanceScale: number(0).default(1.5),
   seed: int(0).default(1000),
   batchSize: int(1, 65_536).default(64),
-  scheduler: choice(["ddim", "ddpm"]).default("ddim"),
+  scheduler: choice(["ddim", "ddpm", "pndm", "euler", "dpmsolver++"]).default("ddim"),
 });
 
 const evaluation = section({

@@ -1,6 +1,6 @@
 // An experiment from its configuration to the report: the stages, run in a machine set up for them.
-import { UserError } from "../torch/errors.ts";
 import type { ExperimentConfig } from "./config.ts";
+import { prepareEngine } from "./engine.ts";
 import { checkOut } from "./out-folder.ts";
 import { type RunOptions, type RunResult, runStages } from "./runner.ts";
 import type { Stage } from "./stage.ts";
@@ -26,11 +26,7 @@ export async function runExperiment(
 ): Promise<RunResult> {
   checkOut(options.out);
   // Loaded here, so that configurations can be read and checked without the engine.
-  const torch = await import("../torch/index.ts");
-  const threads = resolveThreads(config);
-  if (threads !== undefined) torch.setNumThreads(threads);
-  torch.setFlushDenormal(true);
-  checkDevice(config.device, torch.cudaDeviceCount());
+  const torch = await prepareEngine({ device: config.device, threads: resolveThreads(config) });
   const stages = options.stages ?? (await import("./stages/index.ts")).experimentStages(config);
   const versions = {
     invdiff: packageVersion(),
@@ -44,15 +40,4 @@ export async function runExperiment(
     await writeReport(result.out, config, { reproduce: options.reproduce ?? [] });
   }
   return result;
-}
-
-function checkDevice(device: string, count: number): void {
-  if (device === "cpu") return;
-  const index = Number(device.split(":")[1] ?? 0);
-  if (index < count) return;
-  const found =
-    count === 0 ? "libtorch sees no CUDA device" : `libtorch sees ${count} CUDA device(s), cuda:0 first`;
-  throw new UserError(
-    `device is ${device}, but ${found}. Set device to cpu, or run \`invdiff doctor\` to see why.`,
-  );
 }

@@ -70,15 +70,7 @@ function stateOf(name: string, key: string, manifest: Manifest | undefined, out:
 /** What differs between a finished stage and the plan, one line each: "base.steps: 1500 -> 300". */
 export function differences({ manifest, inputs, needs }: PlannedStage): string[] {
   if (!manifest) return [];
-  const before = flatten(manifest.inputs);
-  const after = flatten(inputs);
-  const lines = [...new Set([...before.keys(), ...after.keys()])]
-    .filter((key) => before.get(key) !== after.get(key))
-    .map((key) => {
-      const [old, now] = [before.get(key), after.get(key)];
-      const isHash = [old, now].every((text) => text !== undefined && /^"[0-9a-f]{64}"$/.test(text));
-      return isHash ? `${key}: its contents changed` : `${key}: ${short(old)} -> ${short(now)}`;
-    });
+  const lines = changedLeaves(manifest.inputs, inputs);
   for (const name of new Set([...Object.keys(manifest.needs), ...Object.keys(needs)])) {
     const [old, now] = [manifest.needs[name], needs[name]];
     if (old === undefined) lines.push(`stage ${name}: not used -> used`);
@@ -88,6 +80,18 @@ export function differences({ manifest, inputs, needs }: PlannedStage): string[]
   return lines.length > 0 ? lines : ["the format of the stage's folder"];
 }
 
+/** What differs between two values of plain data, one line per leaf: "steps: 50 -> 20". */
+export function changedLeaves(old: unknown, now: unknown): string[] {
+  const [before, after] = [flatten(old), flatten(now)];
+  return [...new Set([...before.keys(), ...after.keys()])]
+    .filter((key) => before.get(key) !== after.get(key))
+    .map((key) => {
+      const [was, is] = [before.get(key), after.get(key)];
+      const isHash = [was, is].every((text) => text !== undefined && /^"[0-9a-f]{64}"$/.test(text));
+      return isHash ? `${key}: its contents changed` : `${key}: ${short(was)} -> ${short(is)}`;
+    });
+}
+
 const short = (text: string | undefined): string =>
   text === undefined ? "absent" : text.length > 70 ? `${text.slice(0, 67)}...` : text;
 
@@ -95,6 +99,6 @@ const short = (text: string | undefined): string =>
 function flatten(value: unknown, path = ""): Map<string, string> {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     return new Map([[path, canonicalJson(value)]]);
-  const entries = Object.entries(value as Record<string, unknown>);
+  const entries = Object.entries(value as Record<string, unknown>).filter(([, item]) => item !== undefined);
   return new Map(entries.flatMap(([key, item]) => [...flatten(item, path === "" ? key : `${path}.${key}`)]));
 }

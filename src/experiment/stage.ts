@@ -8,6 +8,8 @@ export interface Progress {
   task: string;
   done: number;
   total: number;
+  /** What is counted, for the rate: "images" in "2.5 images/s". Default: steps, "it/s". */
+  unit?: string;
   /** Values worth showing, e.g. { loss: 0.12 }. */
   values?: Record<string, number>;
 }

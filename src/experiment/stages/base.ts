@@ -8,7 +8,7 @@ import { AdamW, Ema, lrSchedule } from "../../nn/index.ts";
 import { writeFileAtomic } from "../../torch/index.ts";
 import { resolveUnet } from "../config.ts";
 import type { Stage } from "../stage.ts";
-import { initialUnet, loadLatentSet, modelHash, openScheduler } from "./materials.ts";
+import { initialUnet, loadLatentSet, modelHash, openNoiseSchedule } from "./materials.ts";
 import { recentMean, removeCheckpoints, trainingLoop } from "./training-loop.ts";
 
 export const baseStage: Stage = {
@@ -34,7 +34,7 @@ export const baseStage: Stage = {
       return { parameters, trained: false };
     }
     using set = loadLatentSet(input("latents"), config.device);
-    const scheduler = openScheduler(config);
+    const scheduler = openNoiseSchedule(config);
     using optimizer = new AdamW(unet.namedParameters(), { weightDecay: options.weightDecay });
     using ema = options.ema > 0 ? new Ema(unet.namedParameters(), { decay: options.ema }) : undefined;
     const trainer: Trainer = {

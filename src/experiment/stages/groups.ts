@@ -8,7 +8,7 @@ import { inferGroups, measureSignal } from "../../method/index.ts";
 import { tensor, writeFileAtomic } from "../../torch/index.ts";
 import { type ExperimentConfig, resolveGroups } from "../config.ts";
 import type { Stage } from "../stage.ts";
-import { baseUnet, loadLatentSet, openScheduler, readJsonIfThere } from "./materials.ts";
+import { baseUnet, loadLatentSet, openNoiseSchedule, readJsonIfThere } from "./materials.ts";
 
 /** What a groups stage leaves in groups.json, whichever way the groups were found. */
 export interface GroupsSummary {
@@ -84,7 +84,7 @@ export const groupsStage = (name: string, config: ExperimentConfig): Stage => ({
     using unet = baseUnet(config, input("base"));
     const measured = await measureSignal(
       signalName,
-      { denoiser: unet, scheduler: openScheduler(config) },
+      { denoiser: unet, scheduler: openNoiseSchedule(config) },
       set,
       {
         seed: config.seed,

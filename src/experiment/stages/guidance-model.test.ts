@@ -7,10 +7,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { UNet2DConditionModel } from "../../models/index.ts";
 import type { Denoiser } from "../../pipelines/index.ts";
 import { Generator, inferenceMode, noGrad, randn, scope, type Tensor, tensor } from "../../torch/index.ts";
-import { defaultConfig, type ExperimentConfig } from "../config.ts";
-import { loadGuidance, makeGuidance } from "./guidance-model.ts";
+import { defaultConfig } from "../config.ts";
+import { type GuidanceSettings, loadGuidance, makeGuidance } from "./guidance-model.ts";
 
-type Options = ExperimentConfig["guidance"];
 const defaults = defaultConfig().guidance;
 
 const TINY = {
@@ -57,7 +56,7 @@ describe("guidance", () => {
     base[Symbol.dispose]();
   });
 
-  const forms: Partial<Options>[] = [
+  const forms: Partial<GuidanceSettings>[] = [
     { form: "difference", module: "lora", rank: 2 },
     { form: "difference", module: "copy" },
     { form: "residual", module: "copy" },
@@ -78,7 +77,7 @@ describe("guidance", () => {
     }
     // The base is untouched by the guidance's life and end.
     if (form.form !== "blend") expect(distance(run(base), expected)).toBe(0);
-    using loaded = loadGuidance(base, dir, options);
+    using loaded = loadGuidance(base, dir);
     expect(distance(run(loaded.denoiser), trained)).toBe(0);
     expect(distance(run(loaded.forSampling()), trained)).toBeLessThan(1e-4);
   });
@@ -91,12 +90,12 @@ describe("guidance", () => {
     guidance.save(dir);
     guidance[Symbol.dispose]();
     const none = run(base);
-    using half = loadGuidance(base, dir, { ...options, strength: 0.5 });
+    using half = loadGuidance(base, dir, { strength: 0.5 });
     const middle = none.map((value, i) => (value + full[i]!) / 2);
     expect(distance(run(half.forSampling()), middle)).toBeLessThan(1e-5);
   });
 
   it("says which file is missing", () => {
-    expect(() => loadGuidance(base, dir, defaults)).toThrow(/guidance\.json is missing/);
+    expect(() => loadGuidance(base, dir)).toThrow(/guidance\.json is missing/);
   });
 });

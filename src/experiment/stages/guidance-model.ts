@@ -3,9 +3,9 @@ import { join } from "node:path";
 
 import { readSafetensors, writeSafetensors } from "../../checkpoint/index.ts";
 import type { Denoiser } from "../../pipelines/index.ts";
-import { type Guidance, GuidedDenoiser, type GuidanceModule } from "../../method/index.ts";
+import { type Guidance, GuidedDenoiser } from "../../method/index.ts";
 import type { UNet2DConditionModel } from "../../models/index.ts";
-import { saveUnet } from "../../models/index.ts";
+import { loadUnet, saveUnet } from "../../models/index.ts";
 import { Lora } from "../../nn/index.ts";
 import {
   CheckpointError,
@@ -18,7 +18,11 @@ import {
 import type { ExperimentConfig } from "../config.ts";
 import { readJsonIfThere } from "./materials.ts";
 
-type Options = ExperimentConfig["guidance"];
+/** What guidance.json keeps: how the module was made, and how it is added. */
+export type GuidanceSettings = Pick<
+  ExperimentConfig["guidance"],
+  "form" | "module" | "rank" | "strength" | "ratio"
+>;
 
 /** A base with its guidance; disposing releases the guidance, not the base. */
 export interface GuidanceModel extends Disposable {
@@ -31,85 +35,137 @@ export interface GuidanceModel extends Disposable {
   readonly save: (dir: string) => void;
 }
 
-const guidanceOf = ({ form, strength, ratio }: Options): Guidance =>
+const guidanceOf = ({ form, strength, ratio }: GuidanceSettings): Guidance =>
   form === "blend" ? { form, ratio } : { form, strength };
 
+const isLora = ({ form, module }: GuidanceSettings): boolean => module === "lora" && form === "difference";
+
 /** Fresh guidance around a base: equal to the base for `difference`, zero for `residual`. */
-export function makeGuidance(base: UNet2DConditionModel, options: Options, seed: number): GuidanceModel {
+export function makeGuidance(
+  base: UNet2DConditionModel,
+  settings: GuidanceSettings,
+  seed: number,
+): GuidanceModel {
   base.requiresGrad_(false);
-  const guidance = guidanceOf(options);
-  if (options.module === "lora" && options.form === "difference") {
-    const lora = new Lora(base, { rank: options.rank, generator: new Generator().manualSeed(seed) });
-    const module: GuidanceModule = { kind: "lora", lora };
-    const denoiser = new GuidedDenoiser(base, module, guidance);
-    return {
-      denoiser,
-      weights: new Map(lora.namedParameters()),
-      parameterCount: lora.parameterCount(),
-      forSampling: () => {
-        // Between 0 and 1 the difference of the predictions is scaled, not the weights: those stay apart.
-        if (options.strength !== 1) return denoiser;
-        lora.merge();
-        return base;
-      },
-      save: (dir) => {
-        writeSafetensors(
-          join(dir, "lora.safetensors"),
-          lora.stateDict({ prefix: "unet" }),
-          lora.metadata({ prefix: "unet" }),
-        );
-        saveSettings(dir, options);
-      },
-      [Symbol.dispose]: () => lora[Symbol.dispose](),
-    };
-  }
+  if (isLora(settings))
+    return loraGuidance(
+      base,
+      new Lora(base, { rank: settings.rank, generator: new Generator().manualSeed(seed) }),
+      settings,
+    );
   const network = base.clone().requiresGrad_(true);
-  if (options.form !== "difference") {
+  if (settings.form !== "difference") {
     // The last convolution starts at zero: the module begins without any effect (reference: delta model).
     const state = network.stateDict();
     noGrad(() => ["conv_out.weight", "conv_out.bias"].forEach((key) => scope(() => state.get(key)!.zero_())));
   }
-  const denoiser = new GuidedDenoiser(base, { kind: "network", network }, guidance);
+  return networkGuidance(base, network, settings);
+}
+
+/** Adapters in the base as its guidance, `difference` form. */
+export function loraGuidance(
+  base: UNet2DConditionModel,
+  lora: Lora,
+  settings: GuidanceSettings,
+): GuidanceModel {
+  const denoiser = new GuidedDenoiser(base, { kind: "lora", lora }, guidanceOf(settings));
+  return {
+    denoiser,
+    weights: new Map(lora.namedParameters()),
+    parameterCount: lora.parameterCount(),
+    forSampling: () => {
+      // Between 0 and 1 the difference of the predictions is scaled, not the weights: those stay apart.
+      if (settings.strength !== 1) return denoiser;
+      lora.merge();
+      return base;
+    },
+    save: (dir) => {
+      writeSafetensors(
+        join(dir, LORA),
+        lora.stateDict({ prefix: "unet" }),
+        lora.metadata({ prefix: "unet" }),
+      );
+      saveSettings(dir, settings);
+    },
+    [Symbol.dispose]: () => lora[Symbol.dispose](),
+  };
+}
+
+/** A network of its own as the base's guidance; disposed with it. */
+export function networkGuidance(
+  base: UNet2DConditionModel,
+  network: UNet2DConditionModel,
+  settings: GuidanceSettings,
+): GuidanceModel {
+  const denoiser = new GuidedDenoiser(base, { kind: "network", network }, guidanceOf(settings));
   return {
     denoiser,
     weights: network.stateDict(),
     parameterCount: network.parameterCount(),
     forSampling: () => denoiser,
     save: (dir) => {
-      saveUnet(join(dir, "unet_delta"), network);
-      saveSettings(dir, options);
+      saveUnet(join(dir, DELTA), network);
+      saveSettings(dir, settings);
     },
     [Symbol.dispose]: () => network[Symbol.dispose](),
   };
 }
 
+const LORA = "lora.safetensors";
+const DELTA = "unet_delta";
 const SETTINGS = "guidance.json";
 
-const saveSettings = (dir: string, { form, module, rank, strength, ratio }: Options): void =>
+const saveSettings = (dir: string, { form, module, rank, strength, ratio }: GuidanceSettings): void =>
   writeFileAtomic(join(dir, SETTINGS), JSON.stringify({ form, module, rank, strength, ratio }, null, 2));
 
-/** Loads what `save` wrote, around the same base. */
-export function loadGuidance(base: UNet2DConditionModel, dir: string, options: Options): GuidanceModel {
-  const stored = readJsonIfThere<Partial<Options>>(join(dir, SETTINGS));
+/** What the guidance stage wrote beside the weights. @throws CheckpointError when it is missing or strange */
+export function readGuidanceSettings(dir: string): GuidanceSettings {
+  const stored = readJsonIfThere<Partial<Record<keyof GuidanceSettings, unknown>>>(join(dir, SETTINGS));
   if (!stored)
     throw new CheckpointError(
       `${join(dir, SETTINGS)} is missing; expected a folder that the guidance stage wrote.`,
     );
-  const model = makeGuidance(base, { ...options, ...stored, strength: options.strength }, 0);
-  const lora = stored.module === "lora" && stored.form === "difference";
-  const file = lora
-    ? join(dir, "lora.safetensors")
-    : join(dir, "unet_delta", "diffusion_pytorch_model.safetensors");
-  const tensors = readSafetensors(file);
-  noGrad(() =>
-    scope(() => {
-      for (const [key, weight] of model.weights) {
-        const value = tensors.get(lora ? `unet.${key}` : key);
-        if (!value) throw new CheckpointError(`${file} lacks the tensor ${key}.`);
-        weight.copy_(value);
-      }
-    }),
-  );
-  for (const value of tensors.values()) value.dispose();
-  return model;
+  const { form, module, rank, strength, ratio } = stored;
+  const isKnown =
+    (form === "difference" || form === "residual" || form === "blend") &&
+    (module === "lora" || module === "copy") &&
+    [rank, strength, ratio].every((value) => typeof value === "number");
+  if (!isKnown)
+    throw new CheckpointError(
+      `${join(dir, SETTINGS)} holds ${JSON.stringify(stored)}; expected form, module, rank, strength and ratio as the guidance stage writes them.`,
+    );
+  return { form, module, rank, strength, ratio } as GuidanceSettings;
+}
+
+/** The settings at another strength, which for `blend` is the share of the module. */
+export const atStrength = (settings: GuidanceSettings, strength: number | undefined): GuidanceSettings =>
+  strength === undefined
+    ? settings
+    : settings.form === "blend"
+      ? { ...settings, ratio: strength }
+      : { ...settings, strength };
+
+/** Loads what `save` wrote, around the same base; without `strength` as it was trained. @throws CheckpointError */
+export function loadGuidance(
+  base: UNet2DConditionModel,
+  dir: string,
+  { strength }: { strength?: number | undefined } = {},
+): GuidanceModel {
+  const settings = atStrength(readGuidanceSettings(dir), strength);
+  base.requiresGrad_(false);
+  if (!isLora(settings)) {
+    const [{ dtype, device }] = base.parameters() as [Tensor];
+    return networkGuidance(base, loadUnet(join(dir, DELTA), { dtype, device }), settings);
+  }
+  const tensors = readSafetensors(join(dir, LORA));
+  const lora = new Lora(base, { rank: settings.rank });
+  try {
+    lora.loadStateDict(tensors, { prefix: "unet" });
+    return loraGuidance(base, lora, settings);
+  } catch (error) {
+    lora[Symbol.dispose]();
+    throw new CheckpointError(`${join(dir, LORA)}: ${(error as Error).message}`, { cause: error });
+  } finally {
+    for (const value of tensors.values()) value.dispose();
+  }
 }

@@ -8,7 +8,7 @@ import { writeFileAtomic } from "../../torch/index.ts";
 import type { Stage } from "../stage.ts";
 import { loadGroups } from "./groups.ts";
 import { makeGuidance } from "./guidance-model.ts";
-import { baseUnet, loadLatentSet, openScheduler } from "./materials.ts";
+import { baseUnet, loadLatentSet, openNoiseSchedule } from "./materials.ts";
 import { recentMean, removeCheckpoints, trainingLoop } from "./training-loop.ts";
 
 /** `suffix` is "" or the name of another way to find groups: "-oracle", "-reference". */
@@ -28,7 +28,7 @@ export const guidanceStage = (suffix: string): Stage => ({
     using set = loadLatentSet(input("latents"), config.device);
     using base = baseUnet(config, input("base"));
     using model = makeGuidance(base, options, config.seed);
-    const scheduler = openScheduler(config);
+    const scheduler = openNoiseSchedule(config);
     using optimizer = new AdamW(model.weights, { weightDecay: options.weightDecay });
     using ema = options.ema > 0 ? new Ema(model.weights, { decay: options.ema }) : undefined;
     const trainer: Trainer = {

@@ -36,8 +36,12 @@ export const openTextEncoder = (config: ExperimentConfig) =>
 export const openTokenizer = (config: ExperimentConfig) =>
   ClipTokenizer.load(join(modelFolderOf(config), "tokenizer"));
 
-export const openScheduler = (config: ExperimentConfig, as?: SchedulerName): Scheduler =>
+/** For sampling: `as`, on the noise schedule of the model folder. */
+export const openScheduler = (config: ExperimentConfig, as: SchedulerName): Scheduler =>
   loadScheduler(join(modelFolderOf(config), "scheduler"), { as });
+
+/** For training: DDPM's forward process on the model's noise schedule; Euler's would leave the latents unscaled. */
+export const openNoiseSchedule = (config: ExperimentConfig): Scheduler => openScheduler(config, "ddpm");
 
 /** The U-Net that stage 1 starts from: the model folder's, or its architecture with fresh weights. */
 export function initialUnet(config: ExperimentConfig): UNet2DConditionModel {

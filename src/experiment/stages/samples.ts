@@ -53,7 +53,8 @@ export const guidedSamplesStage = (suffix: string): Stage => ({
     using unet = baseUnet(config, input("base"));
     // Without a trained module (no second population was found) the guided model is the base.
     if (!readJsonIfThere(join(dir, "guidance.json"))) return await sample(context, unet.eval());
-    using guidance = loadGuidance(unet, dir, config.guidance);
+    const { form, strength } = config.guidance;
+    using guidance = loadGuidance(unet, dir, form === "blend" ? {} : { strength });
     return await sample(context, guidance.forSampling());
   },
 });

@@ -12,7 +12,7 @@ import { UNet2DConditionModel } from "../../models/index.ts";
 import { AdamW, Ema, Lora, ParamStore } from "../../nn/index.ts";
 import { Generator, keep, randn, scope, type Tensor, tensorBytes, tensorCount } from "../../torch/index.ts";
 import { defaultConfig } from "../config.ts";
-import { openScheduler } from "./materials.ts";
+import { openNoiseSchedule } from "./materials.ts";
 
 const CONFIG = {
   sample_size: 4,
@@ -34,7 +34,7 @@ const set: LatentSet = {
   states: random([2, 3, 8]),
 };
 const batch = Int32Array.from([0, 3, 5, 6]);
-const scheduler = openScheduler(defaultConfig());
+const scheduler = openNoiseSchedule(defaultConfig());
 
 /** Tensors and bytes held after step 2 and after step 50, and the losses. */
 function held(step: (step: number) => number) {

@@ -1,0 +1,89 @@
+// invdiff sample: images of prompts from any model folder; without a prompt, the sampling stage of an experiment.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { collect, numberFrom, wholeNumber, withConfigOptions } from "./config-options.ts";
+import type { Program } from "./program.ts";
+import { runStageCommand } from "./stage-commands.ts";
+
+const SCHEDULERS = ["ddim", "ddpm", "pndm", "euler", "dpmsolver++"] as const;
+const DTYPES = { float32: "float32", bfloat16: "bfloat16", float16: "float16" } as const;
+const SHORT_DTYPES: Record<string, keyof typeof DTYPES> = {
+  fp32: "float32",
+  bf16: "bfloat16",
+  fp16: "float16",
+};
+
+function dtypeOf(text: string): keyof typeof DTYPES {
+  const found = Object.hasOwn(DTYPES, text) ? (text as keyof typeof DTYPES) : SHORT_DTYPES[text];
+  if (found === undefined)
+    throw new InvalidArgumentError(`Expected ${Object.keys(DTYPES).join(", ")} (or fp32, bf16, fp16).`);
+  return found;
+}
+
+const pixels = wholeNumber(1);
+const number = numberFrom(-1e6, 1e6);
+
+export function addSample(program: Program): void {
+  withConfigOptions(
+    program
+      .command("sample")
+      .description(
+        "make images of prompts with a model folder; without a prompt, sample an experiment's models",
+      )
+      .requiredOption("--out <dir>", "folder for the images; what is there and valid is kept")
+      .option("--model <dir>", "model folder in the diffusers layout")
+      .option("--variant <name>", "variant of the weights, such as fp16")
+      .option("--guidance <dir>", "guidance: a run or its stage, an InvDiff checkpoint, or LoRA weights")
+      .option("--strength <s>", "strength of the guidance (default: as trained; 0 is the base)", number)
+      .option("--prompt <text...>", "what to paint (several, or repeated)", collect)
+      .option("--prompts <file>", "file with one prompt per line, or .jsonl")
+      .option("--num <n>", "images per prompt", wholeNumber(1), 1)
+      .option("--steps <n>", "denoising steps", wholeNumber(1), 50)
+      .option("--guidance-scale <g>", "classifier-free guidance; 1 is none", number, 7.5)
+      .option("--guidance-rescale <share>", "pull the guided spread back, 0 to 1", numberFrom(0, 1), 0)
+      .addOption(
+        new Option("--scheduler <name>", "sampler (default: the model folder's own)").choices(SCHEDULERS),
+      )
+      .addOption(
+        new Option(
+          "--timestep-spacing <name>",
+          "where the timesteps lie (default: the scheduler's own)",
+        ).choices(["leading", "linspace", "trailing"] as const),
+      )
+      .option("--negative-prompt <text>", "what not to paint", "")
+      .option("--clip-skip <n>", "layers of the text encoder left out at its end", wholeNumber(0), 0)
+      .option("--eta <eta>", "noise added by ddim, 0 to 1", numberFrom(0, 1), 0)
+      .option("--height <pixels>", "height (default: the model's own)", pixels)
+      .option("--width <pixels>", "width (default: the model's own)", pixels)
+      .option("--dtype <type>", "float32, bfloat16 or float16", dtypeOf, "float32" as const)
+      .option("--device <name>", "cpu, cuda or cuda:N", "cpu")
+      .option("--batch-size <n>", "images denoised together; bounds the memory", wholeNumber(1), 1)
+      .option("--vae-tiling", "decode large images in overlapping tiles: less memory, faint seams")
+      .option("--data <dir>", "experiment only: folder of images with a metadata.jsonl")
+      .option("--config <file>", "experiment only: YAML file with settings"),
+  )
+    .addHelpText(
+      "after",
+      "\nImage i has the seed --seed + i, so an image can be made again alone. Examples:\n" +
+        '  invdiff sample --model sd --prompt "a photo of a doctor" --num 8 --out doctors\n' +
+        "  invdiff sample --model sd --guidance runs/mine --prompts prompts.txt --scheduler dpmsolver++ --steps 25 --out guided\n" +
+        "  invdiff sample --out runs/mine            the sampling stage of an experiment",
+    )
+    .action(async (options) => {
+      if (options.prompt === undefined && options.prompts === undefined) {
+        if (options.model !== undefined && options.data === undefined && options.config === undefined)
+          await refuseWithoutPrompt(options.out);
+        await runStageCommand("sample", options);
+        return;
+      }
+      const { runSample } = await import("./run-sample.ts");
+      await runSample(options);
+    });
+}
+
+async function refuseWithoutPrompt(out: string): Promise<void> {
+  const { EXPERIMENT_YAML, UserError } = await import("../experiment/index.ts");
+  if (existsSync(join(out, EXPERIMENT_YAML))) return;
+  throw new UserError("sample --model needs to know what to paint: give --prompt TEXT or --prompts FILE.");
+}
