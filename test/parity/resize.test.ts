@@ -23,7 +23,7 @@ describe("resize", () => {
     const [height, width] = input.shape as [number, number, number];
     try {
       const path = join(folder, "input.png");
-      await sharp(input.toArray(), { raw: { width, height, channels: 3 } })
+      await sharp(input.toArray() as Uint8Array, { raw: { width, height, channels: 3 } })
         .png()
         .toFile(path);
       using images = await loadImages([path], { size });
