@@ -1,8 +1,7 @@
 /**
  * Shorter-side resize and centre crop as the Python training scripts do (torchvision Resize + CenterCrop on PIL images).
- * Antialiased bilinear filter of libtorch on uint8, within one level of Pillow's.
  */
-import { scope, tensor, upsampleBilinear2dAa } from "../torch/index.ts";
+import { pillowResize } from "./pillow-resize.ts";
 
 /** Decoded picture: rows of RGB bytes. */
 export interface RgbImage {
@@ -20,12 +19,7 @@ export function resizeAndCrop(image: RgbImage, size: number): Uint8Array {
   const newHeight = height === short ? size : Math.trunc((size * height) / width);
   const top = halfToEven((newHeight - size) / 2);
   const left = halfToEven((newWidth - size) / 2);
-  return scope(() => {
-    const rows = tensor(image.data, { shape: [1, height, width, 3] }).permute([0, 3, 1, 2]);
-    const resized = upsampleBilinear2dAa(rows, [newHeight, newWidth], false);
-    const cropped = resized.slice(2, top, top + size).slice(3, left, left + size);
-    return cropped.contiguous().toArray() as Uint8Array;
-  });
+  return pillowResize(image, { newWidth, newHeight, left, top, size });
 }
 
 /** Python's round(): halves go to the even neighbour. */
