@@ -70,8 +70,13 @@ export function addSample(program: Program): void {
         "  invdiff sample --model sd --guidance runs/mine --prompts prompts.txt --scheduler dpmsolver++ --steps 25 --out guided\n" +
         "  invdiff sample --out runs/mine            the sampling stage of an experiment",
     )
-    .action(async (options) => {
-      if (options.prompt === undefined && options.prompts === undefined) {
+    .action(async (options, command) => {
+      const given = command.options
+        .filter((option) => command.getOptionValueSource(option.attributeName()) === "cli")
+        .map((option) => option.long ?? option.flags);
+      const isStage = options.prompt === undefined && options.prompts === undefined;
+      await refuseOthers(given, isStage ? "stage" : "images");
+      if (isStage) {
         if (options.model !== undefined && options.data === undefined && options.config === undefined)
           await refuseWithoutPrompt(options.out);
         await runStageCommand("sample", options);
@@ -80,6 +85,46 @@ export function addSample(program: Program): void {
       const { runSample } = await import("./run-sample.ts");
       await runSample(options);
     });
+}
+
+/** Options of one kind of sampling that the other would have to ignore. */
+const ONLY = {
+  images: [
+    ...[
+      "--variant",
+      "--guidance",
+      "--strength",
+      "--num",
+      "--steps",
+      "--guidance-scale",
+      "--guidance-rescale",
+    ],
+    ...[
+      "--scheduler",
+      "--timestep-spacing",
+      "--negative-prompt",
+      "--clip-skip",
+      "--eta",
+      "--height",
+      "--width",
+    ],
+    ...["--dtype", "--device", "--batch-size", "--vae-tiling"],
+  ],
+  stage: ["--data", "--config", "--groups", "--set", "--print-config"],
+} as const;
+
+async function refuseOthers(given: readonly string[], kind: "images" | "stage"): Promise<void> {
+  const foreign: readonly string[] = ONLY[kind === "images" ? "stage" : "images"];
+  const found = given.filter((option) => foreign.includes(option));
+  if (found.length === 0) return;
+  const { UserError } = await import("../experiment/index.ts");
+  const options = found.join(", ");
+  throw new UserError(
+    kind === "images"
+      ? `${options} belongs to the sampling stage of an experiment; with --prompt or --prompts there is none.`
+      : `${options} needs --prompt or --prompts. The sampling stage of an experiment takes its settings from the run; ` +
+          `change them with --set, such as --set samples.scheduler=euler.`,
+  );
 }
 
 async function refuseWithoutPrompt(out: string): Promise<void> {

@@ -208,6 +208,17 @@ describe("mistakes are said clearly, and leave nothing behind", () => {
       /--strength 1 belongs to a guidance/,
     ],
     [
+      "options of the other kind of sampling",
+      ["--model", MODEL, "--prompt", "a", "--set", "seed=1"],
+      /--set belongs to the sampling stage/,
+    ],
+    ["sampling options without a prompt", ["--scheduler", "euler"], /--scheduler needs --prompt/],
+    [
+      "an option without effect",
+      ["--model", MODEL, "--prompt", "a", "--eta", "1"],
+      /--eta 1 is an option of ddim; PNDMScheduler has none/,
+    ],
+    [
       "an absent GPU",
       ["--model", MODEL, "--prompt", "a", "--device", "cuda:9"],
       /device is cuda:9, but libtorch sees/,

@@ -54,6 +54,7 @@ export function samplingSize(request: SampleRequest): SamplingSize {
     options: schedulerOptions(request),
   });
   scheduler.setTimesteps(steps);
+  refuseIdle(request, String(scheduler.toJSON()["_class_name"]));
   if (request.strength !== undefined && guidance === undefined)
     throw new UserError(`--strength ${request.strength} belongs to a guidance; give --guidance too.`);
   const strength = guidance && (request.strength ?? strengthOf(guidanceSettings(guidance)));
@@ -71,6 +72,22 @@ export function samplingSize(request: SampleRequest): SamplingSize {
     latentShape: [channels, height / scale, width / scale],
     ...{ guidance, unet, configs },
   };
+}
+
+/** Options that would have no effect are mistakes, not to be passed over in silence. */
+function refuseIdle(request: SampleRequest, scheduler: string): void {
+  const { eta, guidanceScale, guidanceRescale, negativePrompt } = request;
+  if (eta > 0 && scheduler !== "DDIMScheduler")
+    throw new UserError(`--eta ${eta} is an option of ddim; ${scheduler} has none. Add --scheduler ddim.`);
+  if (guidanceScale > 1) return;
+  const idle = [
+    ...(guidanceRescale > 0 ? [`--guidance-rescale ${guidanceRescale}`] : []),
+    ...(negativePrompt === "" ? [] : [`--negative-prompt "${negativePrompt}"`]),
+  ];
+  if (idle.length > 0)
+    throw new UserError(
+      `${idle.join(" and ")} needs classifier-free guidance, which --guidance-scale ${guidanceScale} switches off.`,
+    );
 }
 
 const schedulerOptions = ({ timestepSpacing }: SampleRequest) =>
