@@ -11,6 +11,7 @@ export interface JsonOptions {
 /** The parsed content of a JSON file. Throws CheckpointError when it is missing, unreadable or not JSON. */
 export function readJson(path: string, { uniqueKeys = false }: JsonOptions = {}): unknown {
   const text = readText(path);
+  checkNesting(text, path);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -28,6 +29,28 @@ export function readJsonObject(path: string, options: JsonOptions = {}): Record<
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw new CheckpointError(`${path} holds ${describe(value)}; expected a JSON object.`);
   return value as Record<string, unknown>;
+}
+
+/** No configuration nests deeper; messages that quote a value, and other recursive code, would overflow the stack. */
+const MAX_NESTING = 100;
+
+/** Throws CheckpointError for a JSON text with brackets in brackets beyond any use; strings do not count. */
+export function checkNesting(text: string, path: string): void {
+  let depth = 0;
+  let isString = false;
+  for (let i = 0; i < text.length; i++) {
+    const sign = text.charCodeAt(i);
+    if (isString) {
+      if (sign === 0x5c) i++;
+      else if (sign === 0x22) isString = false;
+    } else if (sign === 0x22) isString = true;
+    else if (sign === 0x5b || sign === 0x7b) {
+      if (++depth > MAX_NESTING)
+        throw new CheckpointError(
+          `${path} nests deeper than ${MAX_NESTING} levels, which no configuration does.`,
+        );
+    } else if (sign === 0x5d || sign === 0x7d) depth--;
+  }
 }
 
 function readText(path: string): string {

@@ -10,7 +10,8 @@ export function readSafetensors(path: string): Map<string, Tensor> {
   const { tensors, fileBytes } = readSafetensorsHeader(path);
   return scope(() => {
     const file = fromFile(path, false, fileBytes, { dtype: "uint8" });
-    return new Map([...tensors].map(([name, entry]) => [name, keep(view(file, entry))]));
+    // A scope for each: the steps towards a view count as memory as large as the view, and too much of it wakes the collector.
+    return new Map([...tensors].map(([name, entry]) => [name, keep(scope(() => view(file, entry)))]));
   });
 }
 

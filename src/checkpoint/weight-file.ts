@@ -1,9 +1,8 @@
 // One file of tensors, whatever its format: safetensors or a Python pickle, told apart by the ending as Python does.
-import { closeSync, existsSync, openSync, readSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { CheckpointError, type Tensor } from "../torch/index.ts";
 import { readTorchStateDict } from "./pickle/index.ts";
 import { readSafetensors } from "./safetensors.ts";
-import { wrongFile } from "./wrong-file.ts";
 
 /**
  * The tensors of a file by name, mapped into memory; the caller owns them. Pickles are read by a reader that runs nothing.
@@ -11,23 +10,9 @@ import { wrongFile } from "./wrong-file.ts";
  */
 export function readWeightFile(path: string): Map<string, Tensor> {
   if (!existsSync(path)) throw new CheckpointError(`${path} does not exist.`);
-  if (path.endsWith(".safetensors")) {
-    const wrong = wrongFile(startOf(path), "safetensors");
-    if (wrong !== undefined) throw new CheckpointError(`${path} is ${wrong}.`);
-    return readSafetensors(path);
-  }
+  if (path.endsWith(".safetensors")) return readSafetensors(path);
   if (/\.(bin|pth|pt|ckpt)$/.test(path)) return readTorchStateDict(path);
   throw new CheckpointError(
     `${path} is no file of weights; expected .safetensors, .bin, .pth, .pt or .ckpt.`,
   );
-}
-
-function startOf(path: string, length = 64): Uint8Array {
-  const fd = openSync(path, "r");
-  try {
-    const bytes = Buffer.alloc(length);
-    return bytes.subarray(0, readSync(fd, bytes, 0, length, 0));
-  } finally {
-    closeSync(fd);
-  }
 }

@@ -113,12 +113,16 @@ export function resolveConfig<C extends SchedulerConfig>(
     }),
   ) as unknown as C;
   const { num_train_timesteps: count, steps_offset: offset, trained_betas: trained } = config;
-  if (!Number.isInteger(count) || count < 1) refuse("num_train_timesteps", count, "a positive integer");
+  if (!Number.isInteger(count) || count < 1 || count > MOST_TIMESTEPS)
+    refuse("num_train_timesteps", count, `an integer from 1 to ${MOST_TIMESTEPS}`);
   if (!Number.isInteger(offset)) refuse("steps_offset", offset, "an integer");
   if (trained && trained.length !== count)
     refuse("trained_betas", `${trained.length} values`, "num_train_timesteps values");
   return config;
 }
+
+/** Far above any model's (1000), and small enough for the lists of betas that a broken file would ask for. */
+const MOST_TIMESTEPS = 100_000;
 
 /** Throws ConfigError for a value that an option of this class cannot have. */
 export const refusal =

@@ -83,7 +83,7 @@ const withoutAliases = (options: SchedulerOptions<DpmSolverConfig>) =>
   Object.fromEntries(
     Object.entries(options).map(([name, value]: [string, unknown]) => [
       name,
-      ALIASES[name]?.[String(value)] ?? value,
+      (typeof value === "string" ? ALIASES[name]?.[value] : undefined) ?? value,
     ]),
   );
 

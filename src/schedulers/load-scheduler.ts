@@ -77,7 +77,11 @@ export interface LoadSchedulerOptions {
 export function loadScheduler(folder: string, { as, options }: LoadSchedulerOptions = {}): DiscreteScheduler {
   const path = join(folder, FILE);
   const config = readPythonJsonObject(path);
-  const given = String(config._class_name);
+  const { _class_name: given = "of no class" } = config;
+  if (typeof given !== "string")
+    throw new ConfigError(
+      `${path}: _class_name is ${JSON.stringify(given)}; expected the name of a scheduler.`,
+    );
   const own = Object.hasOwn(CLASS_NAMES, given) ? CLASS_NAMES[given] : undefined;
   const name = as ?? own;
   if (name === undefined) {

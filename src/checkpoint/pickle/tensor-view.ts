@@ -1,5 +1,5 @@
 // Views of storages: checked when the pickle describes them, mapped when a tensor is asked for.
-import { dtypes, type Tensor, tensor, zeros } from "../../torch/index.ts";
+import { dtypes, scope, type Tensor, tensor, zeros } from "../../torch/index.ts";
 import { rangeLength, readRange } from "./byte-source.ts";
 import type { ReadContext } from "./context.ts";
 import { isNode, numelOf, type PyStorage, type PyTensor, type PyValue } from "./values.ts";
@@ -54,9 +54,10 @@ export type StorageTensors = Map<PyStorage, Tensor>;
 export function viewTensor(view: PyTensor, storages: StorageTensors, context: ReadContext): Tensor {
   const { storage, offset, shape, stride } = view;
   if (shape.includes(0)) return zeros([...shape], { dtype: storage.element.dtype });
-  const elements = storages.get(storage) ?? storageTensor(storage, context);
+  // The steps towards a view count as memory as large as the view, and too much of it wakes the collector: scopes end them early.
+  const elements = storages.get(storage) ?? scope(() => storageTensor(storage, context));
   storages.set(storage, elements);
-  return elements.slice(0, offset, offset + extentOf(view)).asStrided([...shape], [...stride]);
+  return scope(() => elements.slice(0, offset, offset + extentOf(view)).asStrided([...shape], [...stride]));
 }
 
 function storageTensor({ element, range, numel }: PyStorage, context: ReadContext): Tensor {
