@@ -8,9 +8,15 @@ export {
   type DeltaGuidance,
   type InvdiffArgs,
 } from "./invdiff-args.ts";
-export { invdiffFolder, invdiffPaths, writeInvdiffArgs, type InvdiffFolder } from "./invdiff-layout.ts";
+export {
+  hasInvdiffGuidance,
+  invdiffFolder,
+  invdiffPaths,
+  writeInvdiffArgs,
+  type InvdiffFolder,
+} from "./invdiff-layout.ts";
 export { inspectPath, type Inspection } from "./inspect/index.ts";
-export { checkNesting, readJson, readJsonObject, type JsonOptions } from "./json.ts";
+export { readJson, readJsonObject, type JsonOptions } from "./json.ts";
 export { readModelIndex, writeModelIndex, type ComponentName, type ModelIndex } from "./model-index.ts";
 export {
   describeTorchFile,

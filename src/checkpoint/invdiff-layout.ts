@@ -9,9 +9,10 @@
  * Each network is a diffusers folder of its own. In stage 3 a folder `unet` lies beside them, with both networks under the keys
  * of one; it holds nothing else and is not read.
  */
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { CheckpointError, writeFileAtomic } from "../torch/index.ts";
+import { isFolder } from "./file-kind.ts";
 import { type InvdiffArgs, parseInvdiffArgs } from "./invdiff-args.ts";
 import { readJsonObject } from "./json.ts";
 
@@ -34,8 +35,6 @@ const BASE = "unet_pretrain_unet";
 const DELTA = "unet_delta";
 const STAGE_1 = "unet";
 const ARGS = "args.json";
-
-const isFolder = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 /** The step of a folder named `checkpoint-N`. */
 function stepOf(path: string): number | undefined {
@@ -66,6 +65,10 @@ export function invdiffFolder(dir: string): InvdiffFolder {
   const given = existsSync(file) ? readJsonObject(file) : {};
   return { path, step: stepOf(path), base: base ?? stage1, delta, ...parseInvdiffArgs(given, file) };
 }
+
+/** True where `invdiffFolder` finds a guidance network. */
+export const hasInvdiffGuidance = (dir: string): boolean =>
+  isFolder(dir) && isFolder(join(highest(dir) ?? dir, DELTA));
 
 /** The checkpoint with the highest step in a run's folder. */
 function highest(dir: string): string | undefined {

@@ -6,15 +6,25 @@ import { duplicateKey } from "./json-duplicates.ts";
 export interface JsonOptions {
   /** Refuse objects that hold a key twice; JSON itself takes the last one silently. Default false. */
   readonly uniqueKeys?: boolean;
+  /** Read infinite values of an object as Python writes them: bare words, which are no JSON. Default false. */
+  readonly infinities?: boolean;
 }
 
+const INFINITIES = new Map<unknown, number>([
+  ["-Infinity", -Infinity],
+  ["Infinity", Infinity],
+]);
+
 /** The parsed content of a JSON file. Throws CheckpointError when it is missing, unreadable or not JSON. */
-export function readJson(path: string, { uniqueKeys = false }: JsonOptions = {}): unknown {
+export function readJson(path: string, options: JsonOptions = {}): unknown {
+  const { uniqueKeys = false, infinities = false } = options;
   const text = readText(path);
   checkNesting(text, path);
+  const quoted = infinities ? text.replaceAll(/(":\s*)(-?Infinity)(?=\s*[,}])/g, '$1"$2"') : text;
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    const unquote = (_: string, item: unknown): unknown => INFINITIES.get(item) ?? item;
+    value = quoted === text ? JSON.parse(text) : JSON.parse(quoted, unquote);
   } catch (cause) {
     throw new CheckpointError(`${path} is not valid JSON: ${(cause as Error).message}.`, { cause });
   }
@@ -35,7 +45,7 @@ export function readJsonObject(path: string, options: JsonOptions = {}): Record<
 const MAX_NESTING = 100;
 
 /** Throws CheckpointError for a JSON text with brackets in brackets beyond any use; strings do not count. */
-export function checkNesting(text: string, path: string): void {
+function checkNesting(text: string, path: string): void {
   let depth = 0;
   let isString = false;
   for (let i = 0; i < text.length; i++) {

@@ -1,8 +1,9 @@
 // The header of a safetensors file, parsed without trusting it.
 // Format: https://huggingface.co/docs/safetensors (8-byte length, JSON, data without holes).
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync } from "node:fs";
 import { CheckpointError, type DType, dtypes } from "../torch/index.ts";
 import { duplicateKey } from "./json-duplicates.ts";
+import { readBytes } from "./read-bytes.ts";
 import { wrongFile } from "./wrong-file.ts";
 
 /** Same cap as the reference implementation: no real header comes near it. */
@@ -91,7 +92,7 @@ function readHeaderText(path: string): { text: string; dataStart: number; fileBy
     const stat = fstatSync(fd);
     if (!stat.isFile()) fail(path, "it is not a regular file");
     if (stat.size < 8) fail(path, `it has ${stat.size} bytes, less than the 8 of the header length`);
-    const head = readBytes(path, fd, { position: 0, length: Math.min(HEAD_BYTES, stat.size) });
+    const head = bytesOf(path, fd, { position: 0, length: Math.min(HEAD_BYTES, stat.size) });
     const wrong = wrongFile(head, "safetensors");
     if (wrong !== undefined) throw new CheckpointError(`${path} is ${wrong}.`);
     const length = head.readBigUInt64LE();
@@ -100,7 +101,7 @@ function readHeaderText(path: string): { text: string; dataStart: number; fileBy
     const dataStart = 8 + Number(length);
     if (dataStart > stat.size)
       fail(path, `its header ends at byte ${dataStart}, but the file at ${stat.size} (cut off?)`);
-    const bytes = readBytes(path, fd, { position: 8, length: Number(length) });
+    const bytes = bytesOf(path, fd, { position: 8, length: Number(length) });
     // Space in front is for writers that align their data to pages.
     if (!/^[ \t\n\r]*\{/.test(bytes.toString("latin1", 0, HEAD_BYTES)))
       fail(path, "its header does not start with {");
@@ -116,18 +117,10 @@ function readHeaderText(path: string): { text: string; dataStart: number; fileBy
   }
 }
 
-function readBytes(
-  path: string,
-  fd: number,
-  { position, length }: { position: number; length: number },
-): Buffer {
-  const bytes = Buffer.alloc(length);
-  for (let done = 0; done < length;) {
-    const count = readSync(fd, bytes, done, length - done, position + done);
-    if (count === 0) fail(path, "it ended while it was read");
-    done += count;
-  }
-  return bytes;
+function bytesOf(path: string, fd: number, range: { position: number; length: number }): Buffer {
+  const bytes = readBytes(fd, range);
+  if (bytes.length < range.length) fail(path, "it ended while it was read");
+  return Buffer.from(bytes.buffer, 0, bytes.length);
 }
 
 function parse(path: string, text: string): Record<string, unknown> {

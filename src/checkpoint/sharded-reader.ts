@@ -1,7 +1,7 @@
 // Weights split over several files, as one state dict.
-import { statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { CheckpointError, type Tensor } from "../torch/index.ts";
+import { isFile } from "./file-kind.ts";
 import { readShardIndex, type ShardIndex } from "./shard-index.ts";
 import { readWeightFile } from "./weight-file.ts";
 
@@ -31,8 +31,6 @@ export function readSharded(indexPath: string): Map<string, Tensor> {
   }
   return new Map([...index.weightMap].map(([key, shard]) => [key, shards.get(shard)!.get(key)!]));
 }
-
-const isFile = (path: string) => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 
 function checkKeys(
   indexPath: string,

@@ -1,7 +1,8 @@
 // Finds the weights in a component's folder, in the order in which diffusers and transformers look for them.
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { CheckpointError } from "../torch/index.ts";
+import { isFile } from "./file-kind.ts";
 import {
   checkVariant,
   indexName,
@@ -37,8 +38,6 @@ function candidates(variant: string | undefined): string[] {
     ...transformers("pytorch_model", "bin"),
   ];
 }
-
-const isFile = (path: string) => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 
 /**
  * The file that holds a model's weights, or the index of its shards. `place` is a component's folder, or a file itself.

@@ -12,17 +12,7 @@ export function classifierFreeGuidance(
   const [unconditional, conditional] = prediction.chunk(2, 0) as [Tensor, Tensor];
   const guided = unconditional.add(conditional.sub(unconditional).mul(guidanceScale));
   if (guidanceRescale <= 0) return guided;
-  const deviation = (xs: Tensor): Tensor => {
-    const flat = xs.flatten(1);
-    const count = flat.shape[1] ?? 1;
-    const centred = flat.sub(flat.mean([1], true));
-    return centred
-      .square()
-      .sum([1], true)
-      .div(count - 1)
-      .sqrt()
-      .view([-1, 1, 1, 1]);
-  };
+  const deviation = (xs: Tensor): Tensor => xs.std([1, 2, 3], { correction: 1, keepdim: true });
   const rescaled = guided.mul(deviation(conditional).div(deviation(guided)));
   return rescaled.mul(guidanceRescale).add(guided.mul(1 - guidanceRescale));
 }

@@ -45,7 +45,7 @@ export function saveModelFolder(dir: string, parts: SavedParts, options: SaveOpt
   saveTextEncoder(join(dir, "text_encoder"), textEncoder, options);
   copyTokenizer(tokenizer, join(dir, "tokenizer"), files);
   saveScheduler(join(dir, "scheduler"), scheduler);
-  writeModelIndex(dir, { schedulerClass: String(scheduler.toJSON()["_class_name"]) });
+  writeModelIndex(dir, { schedulerClass: scheduler.className });
 }
 
 function tokenizerFiles(folder: string): readonly string[] {

@@ -1,5 +1,5 @@
 // Text states of prompts, each distinct prompt encoded once.
-import { type DType, inferenceMode, keep, scope, stack, type Tensor, tensor } from "../torch/index.ts";
+import { inferenceMode, keep, scope, stack, type Tensor, tensor } from "../torch/index.ts";
 import type { TextEncoder, TextTokenizer } from "./parts.ts";
 
 export interface TextStatesOptions {
@@ -41,12 +41,6 @@ export class TextStates {
       this.states.get(prompt)?.dispose();
       this.states.delete(prompt);
     }
-  }
-
-  /** Dtype of the states encoded so far. */
-  get dtype(): DType {
-    const [first] = this.states.values();
-    return first?.dtype ?? "float32";
   }
 
   /** One prompt at a time: its states then do not depend on which other prompts there are, to the last bit. */

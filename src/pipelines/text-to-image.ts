@@ -5,6 +5,7 @@ import type { Scheduler } from "../schedulers/index.ts";
 import {
   cat,
   ConfigError,
+  type DType,
   full,
   Generator,
   inferenceMode,
@@ -119,7 +120,7 @@ export class TextToImagePipeline<P extends PipelineParts = PipelineParts> {
       scheduler.setTimesteps(steps);
       let latents = inferenceMode(() =>
         scope(() => {
-          const noise = this.initialNoise(options, batch, generators).to({ dtype: states.dtype });
+          const noise = this.initialNoise(options, batch, { generators, dtype: states.dtype });
           return keep(noise.to(this.parts.device ?? "cpu").mul(scheduler.initNoiseSigma));
         }),
       );
@@ -162,8 +163,8 @@ export class TextToImagePipeline<P extends PipelineParts = PipelineParts> {
   /** Standard normal latents of a batch: the caller's, or drawn from each image's own generator. */
   private initialNoise(
     { latents, latentShape = this.parts.latentShape }: GenerateOptions,
-    { first, seeds, texts }: Batch,
-    generators: readonly Generator[],
+    { first, seeds }: Batch,
+    { generators, dtype }: { generators: readonly Generator[]; dtype: DType },
   ): Tensor {
     if (latents !== undefined) {
       const [, ...shape] = latents.shape;
@@ -171,12 +172,10 @@ export class TextToImagePipeline<P extends PipelineParts = PipelineParts> {
         throw new ConfigError(
           `latents have ${shape[0]} channels; expected ${latentShape[0]}, as the model has.`,
         );
-      return latents.slice(0, first, first + seeds.length);
+      return latents.slice(0, first, first + seeds.length).to({ dtype });
     }
     // Drawn in the model's dtype: Python draws other numbers for float16 than for float32.
-    const drawn = generators.map((generator) =>
-      randn([1, ...latentShape], { generator, dtype: texts.dtype }),
-    );
+    const drawn = generators.map((generator) => randn([1, ...latentShape], { generator, dtype }));
     return cat(drawn, 0);
   }
 

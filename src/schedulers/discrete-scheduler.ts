@@ -16,11 +16,11 @@ export abstract class DiscreteScheduler<C extends SchedulerConfig = SchedulerCon
   readonly given: Readonly<Record<string, unknown>>;
   readonly alphasCumprod: readonly number[];
   timesteps: readonly number[];
-  readonly #className: string;
+  readonly className: string;
 
   /** `least`: alphabar of the last training timestep where zero terminal SNR would leave 0. */
   constructor(spec: SchedulerSpec<C>, options: SchedulerOptions<C>, { least }: { least?: number } = {}) {
-    this.#className = spec.className;
+    this.className = spec.className;
     this.given = Object.fromEntries(
       Object.entries(options).filter(([name, value]) => !name.startsWith("_") && value !== undefined),
     );
@@ -96,7 +96,7 @@ export abstract class DiscreteScheduler<C extends SchedulerConfig = SchedulerCon
   /** All options of the class, and those given for other classes, as diffusers keeps them. */
   toJSON(): Record<string, unknown> {
     return {
-      _class_name: this.#className,
+      _class_name: this.className,
       _diffusers_version: "0.40.0",
       ...this.given,
       ...this.config,

@@ -1,5 +1,6 @@
 // Schedulers from and to diffusers' `scheduler_config.json`, and from one class to another.
 import { join } from "node:path";
+import { readJsonObject } from "../checkpoint/index.ts";
 import { ConfigError, writeFileAtomic } from "../torch/index.ts";
 import { DdimScheduler } from "./ddim.ts";
 import { DdpmScheduler } from "./ddpm.ts";
@@ -7,7 +8,7 @@ import type { DiscreteScheduler } from "./discrete-scheduler.ts";
 import { DpmSolverScheduler } from "./dpm-solver.ts";
 import { EulerScheduler } from "./euler.ts";
 import { PndmScheduler } from "./pndm.ts";
-import { pythonJson, readPythonJsonObject } from "./python-json.ts";
+import { pythonJson } from "./python-json.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 const FILE = "scheduler_config.json";
@@ -76,7 +77,7 @@ export interface LoadSchedulerOptions {
  */
 export function loadScheduler(folder: string, { as, options }: LoadSchedulerOptions = {}): DiscreteScheduler {
   const path = join(folder, FILE);
-  const config = readPythonJsonObject(path);
+  const config = readJsonObject(path, { infinities: true });
   const { _class_name: given = "of no class" } = config;
   if (typeof given !== "string")
     throw new ConfigError(

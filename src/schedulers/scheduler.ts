@@ -40,6 +40,8 @@ export interface Scheduler extends Disposable {
   addNoise(latents: Tensor, noise: Tensor, timesteps: Timesteps): Tensor;
   /** What the denoiser should predict: noise, velocity or the latents themselves, [B, C, H, W]. */
   trainingTarget(latents: Tensor, noise: Tensor, timesteps: Timesteps): Tensor;
+  /** diffusers' name of the class: "PNDMScheduler". */
+  readonly className: string;
   /** The scheduler's `scheduler_config.json`, with `_class_name`. */
   toJSON(): Record<string, unknown>;
 }

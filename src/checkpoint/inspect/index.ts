@@ -2,9 +2,10 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { CheckpointError, InvDiffError } from "../../torch/index.ts";
+import { isFile } from "../file-kind.ts";
 import { readJsonObject } from "../json.ts";
 import { readShardIndex } from "../shard-index.ts";
-import { inspectFile, isFile, SHARD_INDEX, TENSOR_FILE } from "./inspect-file.ts";
+import { inspectFile, SHARD_INDEX, TENSOR_FILE } from "./inspect-file.ts";
 import type { BrokenFile, FolderInfo, Inspection } from "./inspection.ts";
 
 export { scalarsByDtype } from "./inspection.ts";

@@ -1,7 +1,6 @@
 // One file of tensors, from its header or its pickle alone.
-import { statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { CheckpointError, dtypes, InvDiffError } from "../../torch/index.ts";
+import { CheckpointError, InvDiffError } from "../../torch/index.ts";
 import { describeTorchFile } from "../pickle/index.ts";
 import { readSafetensorsHeader, type SafetensorsHeader } from "../safetensors.ts";
 import { readShardIndex } from "../shard-index.ts";
@@ -26,7 +25,7 @@ export function inspectFile(path: string): TensorFile | BrokenFile {
 const tensorsOf = ({ tensors }: SafetensorsHeader): TensorInfo[] =>
   Array.from(tensors, ([name, { dtype, shape, begin, end }]) => ({
     ...{ name, dtype, shape },
-    bytes: shape.includes(0) ? 0 : Math.max(end - begin, dtypes[dtype].bytes),
+    bytes: end - begin,
   }));
 
 function inspectSafetensors(path: string): TensorFile {
@@ -60,6 +59,3 @@ function inspectShards(path: string): TensorFile {
     );
   return { kind: "shards", path, fileBytes, tensors: [...all.values()], metadata, files: shards };
 }
-
-/** True for something that exists and is a file. */
-export const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;

@@ -1,6 +1,7 @@
 // Bytes that a pickle lies in or points into: a file, read piece by piece and mapped for tensors, or bytes in memory.
-import { fstatSync, readSync, statSync } from "node:fs";
+import { fstatSync, statSync } from "node:fs";
 import { CheckpointError, fromFile, keep, type Tensor, tensor } from "../../torch/index.ts";
+import { readBytes } from "../read-bytes.ts";
 
 export interface ByteSource {
   readonly length: number;
@@ -41,12 +42,8 @@ export function fileSource(path: string, fd: number, length: number): FileSource
     length,
     mapped: true,
     read(begin, end) {
-      const bytes = new Uint8Array(end - begin);
-      for (let done = 0; done < bytes.length;) {
-        const count = readSync(fd, bytes, done, bytes.length - done, begin + done);
-        if (count === 0) throw new CheckpointError(`${path} became shorter while it was read.`);
-        done += count;
-      }
+      const bytes = readBytes(fd, { position: begin, length: end - begin });
+      if (bytes.length < end - begin) throw new CheckpointError(`${path} became shorter while it was read.`);
       return bytes;
     },
     tensor(begin, end) {
