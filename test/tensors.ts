@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import { readSafetensors } from "../src/checkpoint/index.ts";
 import { buildFromTensors, type Module, type ParamStore } from "../src/nn/index.ts";
-import { scope, type Tensor } from "../src/torch/index.ts";
+import { type DType, scope, type Tensor } from "../src/torch/index.ts";
 
 /** |actual - expected| / |expected| in the 2-norm. */
 export function relativeError(actual: Tensor, expected: Tensor): number {
@@ -49,3 +49,17 @@ export function expectModuleParity<M extends Module & { forward(xs: Tensor): Ten
     }
   });
 }
+
+/** Every element type that safetensors files hold here. */
+export const STORED_DTYPES: readonly DType[] = [
+  "float64",
+  "float32",
+  "float16",
+  "bfloat16",
+  "int64",
+  "int32",
+  "int16",
+  "int8",
+  "uint8",
+  "bool",
+];

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { STORED_DTYPES } from "../../test/tensors.ts";
 import { settledTensorCount } from "../../test/settled.ts";
 import { golden } from "../../test/golden-dir.ts";
 import { CheckpointError, type DType, scope, type Tensor, tensor, tensorCount } from "../torch/index.ts";
@@ -88,20 +89,7 @@ describe("reading", () => {
 });
 
 describe("writing and reading back", () => {
-  const DTYPES: DType[] = [
-    "float64",
-    "float32",
-    "float16",
-    "bfloat16",
-    "int64",
-    "int32",
-    "int16",
-    "int8",
-    "uint8",
-    "bool",
-  ];
-
-  it.each(DTYPES)("%s keeps dtype, shape and values", (dtype) => {
+  it.each(STORED_DTYPES)("%s keeps dtype, shape and values", (dtype) => {
     const values =
       dtype === "bool"
         ? [0, 1, 1, 0, 1, 0]

@@ -61,13 +61,14 @@ export function weightVariants(folder: string): string[] {
 }
 
 /**
- * The variant to take in each component's folder: the one asked for, or none in folders that have only plain weights, as
+ * The variant to take in each component's folder of a model: the one asked for, or none in folders that have only plain weights, as
  * diffusers' pipelines do. Throws CheckpointError when no folder has it.
  */
 export function componentVariant(
-  folders: readonly string[],
+  { unet, vae, text_encoder }: Readonly<Record<"unet" | "vae" | "text_encoder", string>>,
   variant: string | undefined,
 ): (folder: string) => string | undefined {
+  const folders = [unet, text_encoder, vae];
   checkVariant(variant);
   if (variant === undefined) return () => undefined;
   const have = new Set(folders.filter((folder) => weightVariants(folder).includes(variant)));

@@ -3,17 +3,10 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { STORED_DTYPES } from "../../test/tensors.ts";
 import { settledTensorBytes, settledTensorCount } from "../../test/settled.ts";
 import { golden } from "../../test/golden-dir.ts";
-import {
-  CheckpointError,
-  ConfigError,
-  type DType,
-  scope,
-  type Tensor,
-  tensor,
-  tensorBytes,
-} from "../torch/index.ts";
+import { CheckpointError, ConfigError, scope, type Tensor, tensor, tensorBytes } from "../torch/index.ts";
 import { tensorCount, zeros } from "../torch/index.ts";
 import { readShardIndex, readWeights, writeWeights } from "./index.ts";
 
@@ -28,21 +21,12 @@ const values = (tensors: ReadonlyMap<string, Tensor>) =>
   );
 const files = () => readdirSync(folder).sort();
 
-const DTYPES: DType[] = [
-  "float64",
-  "float32",
-  "float16",
-  "bfloat16",
-  "int64",
-  "int32",
-  "int16",
-  "int8",
-  "uint8",
-  "bool",
-];
 const everyDType = () =>
   new Map(
-    DTYPES.map((dtype, i) => [`t.${dtype}`, tensor(dtype === "bool" ? [0, 1, 1] : [i, 2, 3], { dtype })]),
+    STORED_DTYPES.map((dtype, i) => [
+      `t.${dtype}`,
+      tensor(dtype === "bool" ? [0, 1, 1] : [i, 2, 3], { dtype }),
+    ]),
   );
 
 describe("what is written", () => {

@@ -20,15 +20,11 @@ export function addInspect(program: Program): void {
       const { inspectPath } = await import("../checkpoint/inspect/index.ts");
       const { inspectionText } = await import("./inspect-text.ts");
       const found = inspectPath(path);
-      const text = json ? JSON.stringify(found, jsonValue, 2) : inspectionText(found, { keys });
+      const text = json ? JSON.stringify(found, null, 2) : inspectionText(found, { keys });
       process.stdout.write(`${text}\n`);
       if (hasBroken(found)) process.exitCode = 1;
     });
 }
-
-/** Whole numbers beyond 2^53 have no JSON form of their own. */
-const jsonValue = (_key: string, value: unknown): unknown =>
-  typeof value === "bigint" ? String(value) : value;
 
 type Found = import("../checkpoint/inspect/index.ts").Inspection;
 

@@ -13,25 +13,23 @@ import { UserError } from "../experiment/errors.ts";
 import { session } from "./session.ts";
 import { numberText } from "./text.ts";
 
-export interface SampleCommandOptions extends Omit<
-  Parameters<typeof sampleRequest>[0],
-  "model" | "prompts" | "perPrompt"
-> {
-  out: string;
+/** A request under the command's names. */
+type RequestOptions = Omit<Parameters<typeof sampleRequest>[0], "model" | "prompts" | "perPrompt"> & {
   model?: string | undefined;
   prompt?: readonly string[] | undefined;
   prompts?: string | undefined;
   num: number;
-  force?: boolean | undefined;
-}
+};
+
+export type SampleCommandOptions = RequestOptions & { out: string; force?: boolean | undefined };
 
 /** Errors: those of `sampleImages`; StoppedError when interrupted. */
-export async function runSample(options: SampleCommandOptions): Promise<void> {
+export async function runSample({ out: folder, force, ...options }: SampleCommandOptions): Promise<void> {
   const request = requestOf(options);
   await session(async ({ signal, progress, note }) => {
     const { made, kept, grid, seconds, out } = await sampleImages(request, {
-      ...{ out: options.out, force: options.force, signal },
-      onPlan: (plan) => note(planText(request, plan, options.out)),
+      ...{ out: folder, force, signal },
+      onPlan: (plan) => note(planText(request, plan, folder)),
       onProgress: (report) => progress({ stage: "sample", unit: "images", ...report }),
     });
     note("");
@@ -41,32 +39,13 @@ export async function runSample(options: SampleCommandOptions): Promise<void> {
   });
 }
 
-function requestOf({ prompt, prompts: file, num, model, ...options }: SampleCommandOptions): SampleRequest {
+function requestOf({ model, prompt, prompts: file, num, ...options }: RequestOptions): SampleRequest {
   if (model === undefined)
     throw new UserError("sample needs --model DIR, a model folder in the diffusers layout.");
   if (prompt !== undefined && file !== undefined)
     throw new UserError("sample takes --prompt or --prompts, not both.");
   const prompts = file === undefined ? [...(prompt ?? [])] : readPrompts(file);
-  const { variant, guidance, strength, seed, steps, guidanceScale, guidanceRescale, scheduler } = options;
-  const { timestepSpacing, vaeTiling } = options;
-  const { negativePrompt, clipSkip, eta, height, width, dtype, device, batchSize } = options;
-  return sampleRequest({
-    ...{ model, prompts, perPrompt: num, variant, guidance, strength, seed, steps, guidanceScale },
-    ...{
-      guidanceRescale,
-      scheduler,
-      timestepSpacing,
-      negativePrompt,
-      clipSkip,
-      eta,
-      height,
-      width,
-      dtype,
-      device,
-      batchSize,
-      vaeTiling,
-    },
-  });
+  return sampleRequest({ ...options, model, prompts, perPrompt: num });
 }
 
 function planText(

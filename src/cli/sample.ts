@@ -2,22 +2,22 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { SAMPLING_DTYPES, SAMPLING_SCHEDULERS, TIMESTEP_SPACINGS } from "../experiment/sampling/choices.ts";
 import { collect, numberFrom, wholeNumber, withConfigOptions } from "./config-options.ts";
 import type { Program } from "./program.ts";
 import { runStageCommand } from "./stage-commands.ts";
 
-const SCHEDULERS = ["ddim", "ddpm", "pndm", "euler", "dpmsolver++"] as const;
-const DTYPES = { float32: "float32", bfloat16: "bfloat16", float16: "float16" } as const;
-const SHORT_DTYPES: Record<string, keyof typeof DTYPES> = {
+type DType = (typeof SAMPLING_DTYPES)[number];
+const SHORT_DTYPES: Readonly<Record<string, DType>> = {
   fp32: "float32",
   bf16: "bfloat16",
   fp16: "float16",
 };
 
-function dtypeOf(text: string): keyof typeof DTYPES {
-  const found = Object.hasOwn(DTYPES, text) ? (text as keyof typeof DTYPES) : SHORT_DTYPES[text];
+function dtypeOf(text: string): DType {
+  const found = SAMPLING_DTYPES.find((name) => name === text) ?? SHORT_DTYPES[text];
   if (found === undefined)
-    throw new InvalidArgumentError(`Expected ${Object.keys(DTYPES).join(", ")} (or fp32, bf16, fp16).`);
+    throw new InvalidArgumentError(`Expected ${SAMPLING_DTYPES.join(", ")} (or fp32, bf16, fp16).`);
   return found;
 }
 
@@ -43,13 +43,15 @@ export function addSample(program: Program): void {
       .option("--guidance-scale <g>", "classifier-free guidance; 1 is none", number, 7.5)
       .option("--guidance-rescale <share>", "pull the guided spread back, 0 to 1", numberFrom(0, 1), 0)
       .addOption(
-        new Option("--scheduler <name>", "sampler (default: the model folder's own)").choices(SCHEDULERS),
+        new Option("--scheduler <name>", "sampler (default: the model folder's own)").choices(
+          SAMPLING_SCHEDULERS,
+        ),
       )
       .addOption(
         new Option(
           "--timestep-spacing <name>",
           "where the timesteps lie (default: the scheduler's own)",
-        ).choices(["leading", "linspace", "trailing"] as const),
+        ).choices(TIMESTEP_SPACINGS),
       )
       .option("--negative-prompt <text>", "what not to paint", "")
       .option("--clip-skip <n>", "layers of the text encoder left out at its end", wholeNumber(0), 0)
@@ -87,35 +89,16 @@ export function addSample(program: Program): void {
     });
 }
 
-/** Options of one kind of sampling that the other would have to ignore. */
-const ONLY = {
-  images: [
-    ...[
-      "--variant",
-      "--guidance",
-      "--strength",
-      "--num",
-      "--steps",
-      "--guidance-scale",
-      "--guidance-rescale",
-    ],
-    ...[
-      "--scheduler",
-      "--timestep-spacing",
-      "--negative-prompt",
-      "--clip-skip",
-      "--eta",
-      "--height",
-      "--width",
-    ],
-    ...["--dtype", "--device", "--batch-size", "--vae-tiling"],
-  ],
-  stage: ["--data", "--config", "--groups", "--set", "--print-config"],
-} as const;
+/** Options of the sampling stage alone; those in neither list belong to images of prompts. */
+const STAGE_ONLY = ["--data", "--config", "--groups", "--set", "--print-config"];
+const FOR_BOTH = ["--out", "--model", "--seed", "--force"];
 
+/** Options of one kind of sampling are mistakes in the other, which would have to ignore them. */
 async function refuseOthers(given: readonly string[], kind: "images" | "stage"): Promise<void> {
-  const foreign: readonly string[] = ONLY[kind === "images" ? "stage" : "images"];
-  const found = given.filter((option) => foreign.includes(option));
+  const ofStage = (option: string) => STAGE_ONLY.includes(option);
+  const found = given.filter((option) =>
+    kind === "images" ? ofStage(option) : !ofStage(option) && !FOR_BOTH.includes(option),
+  );
   if (found.length === 0) return;
   const { UserError } = await import("../experiment/index.ts");
   const options = found.join(", ");

@@ -1,5 +1,6 @@
 // The schema of an experiment: every key, its bounds and its default, in one place. `quickstart` is the defaults alone.
 import { z } from "zod";
+import { SAMPLING_SCHEDULERS } from "./sampling/choices.ts";
 
 // Every message is the text after "expected": what a right value looks like.
 const bounds = (min: number, max: number) =>
@@ -119,7 +120,7 @@ const samples = section({
   guidanceScale: number(0).default(1.5),
   seed: int(0).default(1000),
   batchSize: int(1, 65_536).default(64),
-  scheduler: choice(["ddim", "ddpm", "pndm", "euler", "dpmsolver++"]).default("ddim"),
+  scheduler: choice(SAMPLING_SCHEDULERS).default("ddim"),
 });
 
 const evaluation = section({

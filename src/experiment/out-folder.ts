@@ -17,13 +17,18 @@ export function checkOut(out: string): void {
   if (!kind) return;
   if (!kind.isDirectory())
     throw new UserError(`${out} is a file; expected a folder for the results, or a name that is free.`);
-  const names = readdirSync(out).filter((name) => !name.startsWith("."));
+  const { names, some } = visibleNames(out);
   if (names.length === 0 || isOurs(out)) return;
-  const some = names.slice(0, 4).join(", ");
   throw new UserError(
-    `${out} exists and holds other files (${some}${names.length > 4 ? ", ..." : ""}); it is not an experiment of ` +
+    `${out} exists and holds other files (${some}); it is not an experiment of ` +
       `invdiff, so nothing is written there. Choose another output folder.`,
   );
+}
+
+/** What lies in a folder, hidden files left out: all names, and the first ones as text for a message. */
+export function visibleNames(folder: string): { names: string[]; some: string } {
+  const names = readdirSync(folder).filter((name) => !name.startsWith("."));
+  return { names, some: `${names.slice(0, 4).join(", ")}${names.length > 4 ? ", ..." : ""}` };
 }
 
 function isOurs(out: string): boolean {

@@ -51,8 +51,7 @@ export function loadPipeline(
   // The small parts first: a wrong scheduler is reported before gigabytes are mapped.
   const scheduler = loadScheduler(folders.scheduler, { as, options: options.schedulerOptions });
   const tokenizer = ClipTokenizer.load(folders.tokenizer);
-  const weights = [folders.unet, folders.text_encoder, folders.vae];
-  const variantIn = componentVariant(weights, variant);
+  const variantIn = componentVariant(folders, variant);
   const how = (place: string) => ({ device, dtype, variant: variantIn(place) });
   const loaded: Disposable[] = options.unet ? [options.unet] : [];
   const own = <M extends Disposable>(model: M): M => {

@@ -17,6 +17,7 @@ import { makeGuidance } from "../../src/experiment/stages/guidance-model.ts";
 import { loadUnet } from "../../src/models/index.ts";
 import { noGrad, scope } from "../../src/torch/index.ts";
 import { golden } from "../golden-dir.ts";
+import { pipelineRuns } from "../pipeline-runs.ts";
 import { filesBelow } from "../tiny-experiment.ts";
 import { Cli, runCli } from "./cli.ts";
 
@@ -47,14 +48,7 @@ const pngs = (out: string) =>
 
 describe("images", () => {
   it("equal those of Python's pipeline within two levels: tiny-sd1, PNDM", async () => {
-    const [run] = JSON.parse(readFileSync(golden("pipeline-sd1.json"), "utf8")) as {
-      key: string;
-      scheduler: string;
-      steps: number;
-      guidance_scale: number;
-      seeds: number[];
-      prompts: string[];
-    }[];
+    const [run] = pipelineRuns("sd1");
     const { key, scheduler, steps, guidance_scale: scale, seeds, prompts } = run!;
     const { code, stdout } = await sample(
       "golden",

@@ -1,26 +1,17 @@
 // Whole pipelines against diffusers: same folders, prompts and seeds. Goldens: pipeline-{sd1,sd2}.
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { readSafetensors } from "../../src/checkpoint/index.ts";
 import { loadPipeline } from "../../src/pipelines/index.ts";
 import type { SchedulerName } from "../../src/schedulers/index.ts";
 import { scope, type Tensor } from "../../src/torch/index.ts";
 import { golden } from "../golden-dir.ts";
+import { pipelineRuns, type PipelineRun } from "../pipeline-runs.ts";
 import { relativeError } from "../tensors.ts";
 import { within } from "./within.ts";
 
-interface Run {
-  key: string;
-  scheduler: string;
-  steps: number;
-  guidance_scale: number;
-  seeds: number[];
-  prompts: string[];
-}
-
 type Options = { batchSize?: number; only?: number };
 
-async function generate(kind: string, run: Run, { batchSize, only }: Options = {}) {
+async function generate(kind: string, run: PipelineRun, { batchSize, only }: Options = {}) {
   const pipeline = loadPipeline(golden(`tiny-${kind}`), { scheduler: run.scheduler as SchedulerName });
   const pick = <T>(list: readonly T[]) => (only === undefined ? list : list.slice(only, only + 1));
   try {
@@ -41,7 +32,7 @@ async function generate(kind: string, run: Run, { batchSize, only }: Options = {
 const dispose = (...tensors: Tensor[]) => tensors.forEach((tensor) => tensor.dispose());
 
 describe.each(["sd1", "sd2"])("pipeline-%s", (kind) => {
-  const runs = JSON.parse(readFileSync(golden(`pipeline-${kind}.json`), "utf8")) as Run[];
+  const runs = pipelineRuns(kind);
 
   it.each(runs)("$key", async (run) => {
     const expected = readSafetensors(golden(`pipeline-${kind}.safetensors`));

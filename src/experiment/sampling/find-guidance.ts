@@ -1,7 +1,7 @@
 // Which kind of guidance lies at a path: a stage's folder, a run, a published InvDiff checkpoint, or LoRA weights.
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { invdiffFolder } from "../../checkpoint/index.ts";
+import { hasInvdiffGuidance, invdiffFolder } from "../../checkpoint/index.ts";
 import { CheckpointError } from "../../torch/errors.ts";
 
 export type GuidanceSource =
@@ -25,7 +25,7 @@ export function findGuidance(path: string): GuidanceSource {
   }
   for (const dir of [path, join(path, "guidance")])
     if (existsSync(join(dir, "guidance.json"))) return { kind: "stage", dir, base: runBase(dir) };
-  if (hasDelta(path)) {
+  if (hasInvdiffGuidance(path)) {
     const { path: dir, base } = invdiffFolder(path);
     return { kind: "invdiff", dir, base };
   }
@@ -47,9 +47,3 @@ function runBase(dir: string): string | undefined {
   const base = join(dirname(dir), "base", "unet");
   return existsSync(join(base, "config.json")) ? base : undefined;
 }
-
-/** True for a checkpoint of the reference's stage 3, and for a run's folder that holds one. */
-const hasDelta = (path: string): boolean =>
-  [".", ...readdirSync(path).filter((name) => /^checkpoint-\d+$/.test(name))].some((name) =>
-    existsSync(join(path, name, "unet_delta")),
-  );

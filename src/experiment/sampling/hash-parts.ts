@@ -28,7 +28,7 @@ async function hashPart(path: string, variant: string | undefined): Promise<stri
 
 /** The weights' file, or the index and the shards that it names. */
 function weightFiles(folder: string, variant: string | undefined): string[] {
-  const path = findWeights(folder, variant === undefined ? {} : { variant });
+  const path = findWeights(folder, { variant });
   if (!path.endsWith(".json")) return [path];
   const { shards } = readShardIndex(path);
   return [path, ...shards.map((name) => join(dirname(path), name))];

@@ -1,5 +1,4 @@
 // A found guidance put around its base.
-import { join } from "node:path";
 import {
   deltaGuidance,
   invdiffFolder,
@@ -7,15 +6,17 @@ import {
   readSafetensorsHeader,
 } from "../../checkpoint/index.ts";
 import { loadUnet, type UNet2DConditionModel } from "../../models/index.ts";
-import { Lora } from "../../nn/index.ts";
-import { CheckpointError, type Tensor } from "../../torch/index.ts";
+import type { Lora } from "../../nn/index.ts";
+import { CheckpointError } from "../../torch/index.ts";
 import {
   atStrength,
+  attachLora,
   type GuidanceModel,
   type GuidanceSettings,
   loadGuidance,
   loraGuidance,
   networkGuidance,
+  placeOf,
   readGuidanceSettings,
 } from "../stages/guidance-model.ts";
 import type { GuidanceSource } from "./find-guidance.ts";
@@ -53,17 +54,11 @@ export function openGuidance(
       return loraGuidance(base, openLora(source.file, base), atStrength(AS_TRAINED, strength));
     case "invdiff": {
       base.requiresGrad_(false);
-      const delta = loadUnet(join(source.dir, "unet_delta"), placeOf(base));
+      const delta = loadUnet(invdiffFolder(source.dir).delta!, placeOf(base));
       return networkGuidance(base, delta, atStrength(guidanceSettings(source), strength));
     }
   }
 }
-
-/** Where a network's weights are and in which precision. */
-const placeOf = (network: UNet2DConditionModel) => {
-  const [{ dtype, device }] = network.parameters() as [Tensor];
-  return { dtype, device };
-};
 
 const PREFIX = "unet.";
 
@@ -74,8 +69,7 @@ function openLora(file: string, base: UNet2DConditionModel): Lora {
   try {
     const keys = [...tensors.keys()];
     const prefix = keys.some((key) => key.startsWith(PREFIX)) ? PREFIX : "";
-    const isText = (key: string) => key.startsWith("text_encoder.");
-    if (keys.some(isText))
+    if (keys.some((key) => key.startsWith("text_encoder.")))
       throw new CheckpointError(
         `${file} adapts the text encoder too, which is not supported; only the U-Net is.`,
       );
@@ -85,29 +79,15 @@ function openLora(file: string, base: UNet2DConditionModel): Lora {
         return layer === undefined ? [] : [[layer, value] as const];
       }),
     );
-    const [first] = down.values();
-    if (first === undefined)
+    const rank = down.values().next().value?.shape[0];
+    if (rank === undefined)
       throw new CheckpointError(
         `${file} holds no adapters under PEFT's names (found ${keys.slice(0, 3).join(", ")}); expected keys such as ` +
           `unet.mid_block.attentions.0.proj_in.lora_A.weight.`,
       );
-    const rank = first.shape[0]!;
-    const lora = new Lora(base, {
-      rank,
-      alpha: alphaOf(metadata) ?? rank,
-      targets: (path) => down.has(path),
-    });
-    try {
-      lora.loadStateDict(tensors, { prefix: prefix.slice(0, -1) });
-      return lora;
-    } catch (error) {
-      lora[Symbol.dispose]();
-      throw error;
-    }
-  } catch (error) {
-    const message = (error as Error).message;
-    if (message.startsWith(file)) throw error;
-    throw new CheckpointError(`${file}: ${message}`, { cause: error });
+    const alpha = alphaOf(metadata) ?? rank;
+    const targets = (path: string) => down.has(path);
+    return attachLora(base, tensors, { file, rank, alpha, targets, prefix: prefix.slice(0, -1) });
   } finally {
     for (const value of tensors.values()) value.dispose();
   }

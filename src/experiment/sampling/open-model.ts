@@ -22,6 +22,8 @@ export interface SamplingSize {
   readonly guidance: GuidanceSource | undefined;
   /** Folder of the U-Net that is sampled (the model's own, or the one its guidance belongs to). */
   readonly unet: string;
+  /** The model's own parts. */
+  readonly folders: ReturnType<typeof modelFolder>;
   readonly configs: { readonly unet: UNetConfig; readonly vae: VaeConfig; readonly text: ClipTextConfig };
 }
 
@@ -54,7 +56,7 @@ export function samplingSize(request: SampleRequest): SamplingSize {
     options: schedulerOptions(request),
   });
   scheduler.setTimesteps(steps);
-  refuseIdle(request, String(scheduler.toJSON()["_class_name"]));
+  refuseIdle(request, scheduler.className);
   if (request.strength !== undefined && guidance === undefined)
     throw new UserError(`--strength ${request.strength} belongs to a guidance; give --guidance too.`);
   const strength = guidance && (request.strength ?? strengthOf(guidanceSettings(guidance)));
@@ -62,7 +64,7 @@ export function samplingSize(request: SampleRequest): SamplingSize {
     settings: {
       ...{ steps, guidanceScale, guidanceRescale, negativePrompt, clipSkip, eta, dtype, vaeTiling },
       ...{
-        scheduler: String(scheduler.toJSON()["_class_name"]),
+        scheduler: scheduler.className,
         timestepSpacing: scheduler.config.timestep_spacing,
         height,
         width,
@@ -70,7 +72,7 @@ export function samplingSize(request: SampleRequest): SamplingSize {
       },
     },
     latentShape: [channels, height / scale, width / scale],
-    ...{ guidance, unet, configs },
+    ...{ guidance, unet, folders, configs },
   };
 }
 
@@ -107,11 +109,9 @@ export function needsOf(request: SampleRequest, size: SamplingSize, images: numb
 /** Fingerprints of exactly the files that will be loaded. */
 export async function fingerprints(
   request: SampleRequest,
-  { guidance, unet }: SamplingSize,
+  { guidance, unet, folders }: SamplingSize,
 ): Promise<{ modelHash: string; guidanceHash: string | undefined }> {
-  const folders = modelFolder(request.model);
-  const weights = [folders.unet, folders.text_encoder, folders.vae];
-  const parts = await hashParts({ ...folders, unet }, componentVariant(weights, request.variant));
+  const parts = await hashParts({ ...folders, unet }, componentVariant(folders, request.variant));
   return {
     modelHash: hashJson(parts),
     guidanceHash: guidance && hashJson(await hashParts({ guidance: partOf(guidance) }, () => undefined)),
@@ -128,9 +128,8 @@ export interface SamplingModel extends Disposable {
 /** Loads the networks. @throws CheckpointError, ConfigError */
 export function openSamplingModel(request: SampleRequest, size: SamplingSize): SamplingModel {
   const { dtype, device, variant } = request;
-  const options = { dtype, device, variant };
   const pipeline = loadPipeline(request.model, {
-    ...options,
+    ...{ dtype, device, variant },
     scheduler: request.scheduler,
     schedulerOptions: schedulerOptions(request),
     latentShape: size.latentShape,

@@ -1,9 +1,7 @@
 // What `invdiff sample` is asked for: images of prompts from a model folder, with or without a guidance module.
 import { z } from "zod";
 import { UserError } from "../../torch/errors.ts";
-
-export const SAMPLING_SCHEDULERS = ["ddim", "ddpm", "pndm", "euler", "dpmsolver++"] as const;
-export const SAMPLING_DTYPES = ["float32", "bfloat16", "float16"] as const;
+import { SAMPLING_DTYPES, SAMPLING_SCHEDULERS, TIMESTEP_SPACINGS } from "./choices.ts";
 
 const text = z.string();
 const whole = (min: number) => z.int().min(min);
@@ -25,7 +23,7 @@ export const sampleRequestSchema = z.strictObject({
   guidanceRescale: share.default(0).describe("share of the rescaled guided prediction (for zero-SNR models)"),
   scheduler: z.enum(SAMPLING_SCHEDULERS).optional().describe("sampler; default: the model folder's own"),
   timestepSpacing: z
-    .enum(["leading", "linspace", "trailing"])
+    .enum(TIMESTEP_SPACINGS)
     .optional()
     .describe("where the timesteps lie; default: the scheduler's own"),
   negativePrompt: text.default("").describe("what not to paint"),

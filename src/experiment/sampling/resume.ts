@@ -1,8 +1,8 @@
 // What an output folder holds already: valid images of the same plan are kept, anything else is left alone or refused.
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../torch/errors.ts";
-import { canonicalJson } from "../hash.ts";
+import { visibleNames } from "../out-folder.ts";
 import { changedLeaves } from "../stage-plan.ts";
 import { IMAGE_MANIFEST, type ImageRecord, type ImageSource, readRecords, sha256 } from "./manifest.ts";
 import type { PlannedImage } from "./plan.ts";
@@ -18,11 +18,10 @@ export function checkSamplingOut(out: string, { force }: { force: boolean }): vo
   const kind = statSync(out, { throwIfNoEntry: false });
   if (!kind) return;
   if (!kind.isDirectory()) throw new UserError(`${out} is a file; expected a folder for the images.`);
-  const names = readdirSync(out).filter((name) => !name.startsWith("."));
+  const { names, some } = visibleNames(out);
   if (names.length === 0 || names.includes(IMAGE_MANIFEST) || force) return;
-  const some = names.slice(0, 4).join(", ");
   throw new UserError(
-    `${out} exists and holds other files (${some}${names.length > 4 ? ", ..." : ""}) but no ${IMAGE_MANIFEST}. ` +
+    `${out} exists and holds other files (${some}) but no ${IMAGE_MANIFEST}. ` +
       `Choose another --out, or write between them with --force.`,
   );
 }
@@ -56,7 +55,7 @@ export function resumption(
 function changedSource(record: ImageRecord, now: ImageSource): string[] {
   const { prompt, seed, settings, modelHash, guidanceHash } = record;
   const before: ImageSource = { prompt, seed, settings, modelHash, guidanceHash };
-  return canonicalJson(before) === canonicalJson(now) ? [] : changedLeaves(before, now);
+  return changedLeaves(before, now);
 }
 
 const inTheWay = (path: string, changes: readonly string[]): UserError =>

@@ -7,7 +7,7 @@ import { UserError } from "../../torch/errors.ts";
 import { diskFullError, isDiskFull } from "../disk-full.ts";
 import { prepareEngine } from "../engine.ts";
 import { lockFolder } from "../run-lock.ts";
-import { physicalCores } from "../threads.ts";
+import { resolveThreads } from "../threads.ts";
 import { packageVersion } from "../versions.ts";
 import { GRID, writeGrid } from "./grid.ts";
 import { appendRecords, type ImageRecord, type ImageSource, rewriteRecords, sha256 } from "./manifest.ts";
@@ -51,10 +51,7 @@ export interface SampleResult {
 export async function sampleImages(request: SampleRequest, options: SampleOptions): Promise<SampleResult> {
   const { out, force = false, signal, onPlan, onProgress = () => {} } = options;
   checkSamplingOut(out, { force });
-  await prepareEngine({
-    device: request.device,
-    threads: process.env["OMP_NUM_THREADS"] ? undefined : physicalCores(),
-  });
+  await prepareEngine({ device: request.device, threads: resolveThreads({ threads: "auto" }) });
   const size = samplingSize(request);
   const plan = planImages(request);
   onProgress({ task: "reading the model", done: 0, total: plan.length });
@@ -77,11 +74,12 @@ export async function sampleImages(request: SampleRequest, options: SampleOption
         for (const record of made) records.set(record.file, record);
         appendRecords(out, made);
       };
+      const invdiff = packageVersion();
       const recordOf = (image: PlannedImage, png: Uint8Array): ImageRecord => ({
         ...{ file: image.file, index: image.index },
         ...sourceOf(image),
         ...{ model: request.model, guidance: request.guidance },
-        ...{ sha256: sha256(png), invdiff: packageVersion() },
+        ...{ sha256: sha256(png), invdiff },
       });
       await make(request, toMake, {
         ...{ out, size, signal, add, recordOf },

@@ -4,10 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SCHEDULERS } from "../../schedulers/index.ts";
+import { SAMPLING_SCHEDULERS } from "./choices.ts";
 import { appendRecords, type ImageRecord, readRecords, rewriteRecords, sha256 } from "./manifest.ts";
 import { planImages, promptSlug } from "./plan.ts";
 import { readPrompts } from "./prompts-file.ts";
-import { sampleRequest, SAMPLING_SCHEDULERS } from "./request.ts";
+import { sampleRequest } from "./request.ts";
 import { resumption } from "./resume.ts";
 
 let folder: string;

@@ -6,9 +6,11 @@ import type { Denoiser } from "../../pipelines/index.ts";
 import { type Guidance, GuidedDenoiser } from "../../method/index.ts";
 import type { UNet2DConditionModel } from "../../models/index.ts";
 import { loadUnet, saveUnet } from "../../models/index.ts";
-import { Lora } from "../../nn/index.ts";
+import { Lora, type LoraOptions } from "../../nn/index.ts";
 import {
   CheckpointError,
+  type Device,
+  type DType,
   Generator,
   noGrad,
   scope,
@@ -153,19 +155,35 @@ export function loadGuidance(
 ): GuidanceModel {
   const settings = atStrength(readGuidanceSettings(dir), strength);
   base.requiresGrad_(false);
-  if (!isLora(settings)) {
-    const [{ dtype, device }] = base.parameters() as [Tensor];
-    return networkGuidance(base, loadUnet(join(dir, DELTA), { dtype, device }), settings);
-  }
-  const tensors = readSafetensors(join(dir, LORA));
-  const lora = new Lora(base, { rank: settings.rank });
+  if (!isLora(settings)) return networkGuidance(base, loadUnet(join(dir, DELTA), placeOf(base)), settings);
+  const file = join(dir, LORA);
+  const tensors = readSafetensors(file);
   try {
-    lora.loadStateDict(tensors, { prefix: "unet" });
-    return loraGuidance(base, lora, settings);
-  } catch (error) {
-    lora[Symbol.dispose]();
-    throw new CheckpointError(`${join(dir, LORA)}: ${(error as Error).message}`, { cause: error });
+    return loraGuidance(base, attachLora(base, tensors, { file, rank: settings.rank }), settings);
   } finally {
     for (const value of tensors.values()) value.dispose();
+  }
+}
+
+/** Where a network's weights are and in which precision: a module that runs beside it must be so too. */
+export function placeOf(network: UNet2DConditionModel): { dtype: DType; device: Device } {
+  const [{ dtype, device }] = network.parameters() as [Tensor];
+  return { dtype, device };
+}
+
+/** Adapters on `base` with the values of a file's tensors; on failure none stay. @throws CheckpointError naming the file */
+export function attachLora(
+  base: UNet2DConditionModel,
+  tensors: ReadonlyMap<string, Tensor>,
+  { file, prefix = "unet", ...options }: LoraOptions & { file: string; prefix?: string },
+): Lora {
+  let lora: Lora | undefined;
+  try {
+    lora = new Lora(base, options);
+    lora.loadStateDict(tensors, { prefix });
+    return lora;
+  } catch (error) {
+    lora?.[Symbol.dispose]();
+    throw new CheckpointError(`${file}: ${(error as Error).message}`, { cause: error });
   }
 }
