@@ -66,6 +66,38 @@ export class Ema {
     });
   }
 
+  /**
+   * Runs `fn`, which may be asynchronous, while parameters and averages have changed places; they change back bit by bit,
+   * also on throw. Nothing else may change or save either of them meanwhile.
+   */
+  withAverages<T>(fn: () => T): T {
+    this.#swap();
+    let result: T;
+    try {
+      result = fn();
+    } catch (error) {
+      this.#swap();
+      throw error;
+    }
+    if (result instanceof Promise) return result.finally(() => this.#swap()) as T;
+    this.#swap();
+    return result;
+  }
+
+  // In place, one by one: optimizers hold the tensors, and a second copy of a large model may not fit.
+  #swap(): void {
+    const shadow = [...this.#shadow.values()];
+    noGrad(() => {
+      this.#params.forEach((param, i) => {
+        scope(() => {
+          const own = param.clone();
+          param.copy_(shadow[i]!);
+          shadow[i]!.copy_(own);
+        });
+      });
+    });
+  }
+
   /** Writes the averages into the parameters that are tracked. */
   copyToParameters(): void {
     noGrad(() => {

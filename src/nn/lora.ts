@@ -5,6 +5,7 @@
  */
 import { CheckpointError, ConfigError, Generator, noGrad, scope } from "../torch/index.ts";
 import type { Tensor } from "../torch/index.ts";
+import { repeatable } from "./checkpointing.ts";
 import { Conv2d } from "./conv2d.ts";
 import { keyErrors } from "./key-errors.ts";
 import { Linear } from "./linear.ts";
@@ -64,13 +65,15 @@ export class Lora {
 
   /** Runs `fn` (synchronously) at another strength. */
   withScale<T>(scale: number, fn: () => T): T {
-    const before = this.scale;
-    this.scale = scale;
-    try {
-      return fn();
-    } finally {
-      this.scale = before;
-    }
+    return repeatable((run) => {
+      const before = this.scale;
+      this.scale = scale;
+      try {
+        return run();
+      } finally {
+        this.scale = before;
+      }
+    }, fn);
   }
 
   /** Trainable tensors with keys `<path>.lora_A.weight` and `<path>.lora_B.weight`. */

@@ -41,6 +41,13 @@ function withGradMode<T>(enabled: boolean, fn: () => T): T {
   }
 }
 
+/** Whether operations are recorded for gradients here: not inside `noGrad` and `inferenceMode`. */
+export function gradEnabled(): boolean {
+  const enabled = addon.setGradMode(true);
+  addon.setGradMode(enabled);
+  return enabled;
+}
+
 /** Runs a synchronous function without recording operations for gradients. */
 export const noGrad = <T>(fn: () => T): T => withGradMode(false, fn);
 
@@ -57,13 +64,22 @@ export function inferenceMode<T>(fn: () => T): T {
   }
 }
 
+export interface AutocastOptions {
+  readonly device?: Device;
+  readonly dtype?: DType;
+  readonly enabled?: boolean;
+}
+
+/** The options with which `autocast` gives what is in force for a device here. */
+export function autocastOptions(device: Device): Required<AutocastOptions> {
+  const { enabled, dtype } = addon.setAutocast(device, false);
+  addon.setAutocast(device, enabled, dtype);
+  return { device, enabled, dtype: dtype as DType };
+}
+
 /** Runs a synchronous function with libtorch's automatic mixed precision. */
 export function autocast<T>(
-  {
-    device = "cpu",
-    dtype = "bfloat16",
-    enabled = true,
-  }: { device?: Device; dtype?: DType; enabled?: boolean },
+  { device = "cpu", dtype = "bfloat16", enabled = true }: AutocastOptions,
   fn: () => T,
 ): T {
   const before = addon.setAutocast(device, enabled, dtype);

@@ -1,6 +1,15 @@
 // libtorch in TypeScript: tensors, operators, scopes, autograd, random generators.
 export * from "./atomic-file.ts";
-export { autocast, enableGrad, grad, inferenceMode, noGrad } from "./autograd.ts";
+export {
+  autocast,
+  type AutocastOptions,
+  autocastOptions,
+  enableGrad,
+  grad,
+  gradEnabled,
+  inferenceMode,
+  noGrad,
+} from "./autograd.ts";
 export type { TensorLike } from "./bridge.ts";
 export { arange } from "./creation.ts";
 export * from "./dtype.ts";

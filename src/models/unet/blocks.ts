@@ -2,7 +2,7 @@
  * The down, middle and up blocks of the U-Net: residual blocks, each followed by a transformer where the block type says
  * so. Mirrors diffusers models/unets/unet_2d_blocks.py (CrossAttn)DownBlock2D, UNetMidBlock2D(CrossAttn), (CrossAttn)UpBlock2D.
  */
-import { Module } from "../../nn/index.ts";
+import { checkpointed, Module } from "../../nn/index.ts";
 import type { Activation, ParamStore } from "../../nn/index.ts";
 import { cat, scope } from "../../torch/index.ts";
 import type { Tensor } from "../../torch/index.ts";
@@ -40,6 +40,14 @@ const transformers = (
     ? []
     : Array.from({ length: count }, (_, i) => new Transformer2D(vs.at("attentions", i), channels, config));
 
+// The segments of gradient checkpointing: each residual block and each transformer by itself.
+const residual = (block: ResnetBlock, xs: Tensor, tembAct: Tensor) =>
+  checkpointed((h, temb) => block.forward(h, temb), [xs, tembAct]);
+const residualOfBoth = (block: ResnetBlock, xs: Tensor, skip: Tensor, tembAct: Tensor) =>
+  checkpointed((h, other, temb) => scope(() => block.forward(cat([h, other], 1), temb)), [xs, skip, tembAct]);
+const attend = (block: Transformer2D | undefined, xs: Tensor, context: Tensor) =>
+  block === undefined ? xs : checkpointed((h, states) => block.forward(h, states), [xs, context]);
+
 export class DownBlock extends Module {
   readonly #resnets: ResnetBlock[];
   readonly #attentions: Transformer2D[];
@@ -72,8 +80,8 @@ export class DownBlock extends Module {
     const states: Tensor[] = [];
     let h = xs;
     this.#resnets.forEach((resnet, i) => {
-      h = resnet.forward(h, tembAct);
-      h = this.#attentions[i]?.forward(h, context) ?? h;
+      h = residual(resnet, h, tembAct);
+      h = attend(this.#attentions[i], h, context);
       states.push(h);
     });
     if (this.#downsampler !== undefined) states.push(this.#downsampler.forward(h));
@@ -104,9 +112,9 @@ export class MidBlock extends Module {
 
   /** [B, C, H, W] -> [B, C, H, W]. */
   forward(xs: Tensor, { tembAct, context }: Conditioning): Tensor {
-    const h = this.#first.forward(xs, tembAct);
+    const h = residual(this.#first, xs, tembAct);
     if (this.#attention === undefined || this.#second === undefined) return h;
-    return this.#second.forward(this.#attention.forward(h, context), tembAct);
+    return residual(this.#second, attend(this.#attention, h, context), tembAct);
   }
 }
 
@@ -138,11 +146,10 @@ export class UpBlock extends Module {
   forward(xs: Tensor, skips: Tensor[], { tembAct, context }: Conditioning): Tensor {
     let h = xs;
     this.#resnets.forEach((resnet, i) => {
-      const input = h;
       const skip = item(skips, -1);
       skips.pop();
-      h = scope(() => resnet.forward(cat([input, skip], 1), tembAct));
-      h = this.#attentions[i]?.forward(h, context) ?? h;
+      h = residualOfBoth(resnet, h, skip, tembAct);
+      h = attend(this.#attentions[i], h, context);
     });
     const size = skips.at(-1)?.shape.slice(2) as [number, number] | undefined;
     return this.#upsampler?.forward(h, size) ?? h;
