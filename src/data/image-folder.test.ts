@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DataError } from "../torch/index.ts";
 import { readEvaluationColumns } from "./evaluation-columns.ts";
-import { openImageFolder } from "./image-folder.ts";
+import { drawItems, openImageFolder } from "./image-folder.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -35,8 +35,8 @@ describe("openImageFolder", () => {
     fill([a, "", b, ""]);
     expect(openImageFolder(folder)).toEqual({
       items: [
-        { id: "a.png", file: join(folder, "a.png"), caption: "a bird" },
-        { id: "b.png", file: join(folder, "b.png"), caption: "a bee" },
+        { id: "a.png", file: join(folder, "a.png"), captions: ["a bird"], caption: "a bird" },
+        { id: "b.png", file: join(folder, "b.png"), captions: ["a bee"], caption: "a bee" },
       ],
     });
   });
@@ -50,6 +50,14 @@ describe("openImageFolder", () => {
     fill([{ file_name: "a.png", caption: "one", title: "two" }]);
     expect(openImageFolder(folder).items[0]?.caption).toBe("one");
     expect(openImageFolder(folder, { captionColumn: "title" }).items[0]?.caption).toBe("two");
+  });
+
+  it("takes several captions of a picture, the first as its caption", () => {
+    fill([{ ...a, text: ["a bird", "a gull"] }, b]);
+    expect(openImageFolder(folder).items.map(({ captions, caption }) => ({ captions, caption }))).toEqual([
+      { captions: ["a bird", "a gull"], caption: "a bird" },
+      { captions: ["a bee"], caption: "a bee" },
+    ]);
   });
 
   it("finds train/ by itself and other splits by name", () => {
@@ -74,6 +82,21 @@ describe("openImageFolder", () => {
       "an empty caption",
       () => fill([a, { file_name: "b.png", text: " " }]),
       /line 2: the caption of "b.png" is empty/,
+    ],
+    [
+      "an empty list of captions",
+      () => fill([a, { ...b, text: [] }]),
+      /line 2: the list of captions of "b.png" is empty. Expected at least one under "text"/,
+    ],
+    [
+      "a caption in a list that is no text",
+      () => fill([{ ...a, text: ["one", 3] }]),
+      /line 1: caption 2 of "a.png" is not text/,
+    ],
+    [
+      "a blank caption in a list",
+      () => fill([{ ...a, text: ["\t", "two"] }]),
+      /line 1: caption 1 of "a.png" is empty/,
     ],
     [
       "a name above the folder",
@@ -107,6 +130,32 @@ describe("openImageFolder", () => {
     expect(() => openImageFolder(join(folder, "file"))).toThrow(/is not a folder/);
     mkdirSync(join(folder, "metadata.jsonl"));
     expect(() => openImageFolder(folder)).toThrow(/cannot be read/);
+  });
+});
+
+describe("drawItems", () => {
+  const items = Array.from({ length: 50 }, (_, i) => i);
+
+  it("draws by the seed, keeps the order, and takes all when there are no more", () => {
+    const drawn = drawItems(items, 20, 7);
+    expect(new Set(drawn).size).toBe(20);
+    expect([...drawn].sort((x, y) => x - y)).toEqual(drawn);
+    expect(drawItems(items, 20, 7)).toEqual(drawn);
+    expect(drawItems(items, 20, 8)).not.toEqual(drawn);
+    expect(drawItems(items, 50, 7)).toEqual(items);
+    expect(drawItems(items, 900, 7)).toEqual(items);
+  });
+
+  it("draws every item equally often", () => {
+    const counts = items.map(() => 0);
+    for (let seed = 0; seed < 2000; seed++) for (const i of drawItems(items, 10, seed)) counts[i]!++;
+    // Binomial with mean 400 and deviation 17.9.
+    expect(Math.min(...counts)).toBeGreaterThan(400 - 4.5 * 17.9);
+    expect(Math.max(...counts)).toBeLessThan(400 + 4.5 * 17.9);
+  });
+
+  it.each([0, -1, 2.5, NaN])("refuses a count of %s", (count) => {
+    expect(() => drawItems(items, count, 0)).toThrow(DataError);
   });
 });
 

@@ -66,6 +66,46 @@ describe("loadImages", () => {
     expect(tensorCount()).toBe(before);
   });
 
+  it("crops and mirrors each file as told, from bytes that the caller gives", async () => {
+    const wide = await png(
+      "wide.png",
+      Uint8Array.from({ length: 5 * 2 * 3 }, (_, i) => i),
+      5,
+      2,
+    );
+    const read = (file: string, i: number) => {
+      asked.push(`${i} ${file}`);
+      return Promise.resolve(readFileSync(wide));
+    };
+    const asked: string[] = [];
+    using images = await loadImages(["a", "b", "c"], {
+      size: 2,
+      crops: [0, 0, 0.5, 0.3, 0, 0.99],
+      flips: [0, 1, 0],
+      read,
+    });
+    // Red of column x, row y is 3 x + 15 y; the squares begin in columns 0, 1 and 3.
+    const red = [...images.toNumbers()].filter((_, i) => i % 12 < 4);
+    expect(red).toEqual([...[0, 3, 15, 18], ...[6, 3, 21, 18], ...[9, 12, 24, 27]]);
+    expect(asked.sort()).toEqual(["0 a", "1 b", "2 c"]);
+    using centred = await loadImages([wide], { size: 2 });
+    expect(centred.toNumbers().slice(0, 4)).toEqual([6, 9, 21, 24]);
+  });
+
+  it("gives exactly the mirror image of the resized picture", async () => {
+    const file = await png(
+      "noise.png",
+      Uint8Array.from({ length: 31 * 23 * 3 }, (_, i) => (i * i * 7919) % 251),
+      31,
+      23,
+    );
+    using plain = await loadImages([file], { size: 16 });
+    using flipped = await loadImages([file], { size: 16, flips: [1] });
+    using mirrored = plain.flip([3]);
+    expect(flipped.toNumbers()).toEqual(mirrored.toNumbers());
+    expect(flipped.toNumbers()).not.toEqual(plain.toNumbers());
+  });
+
   it("names the file that is no image, is cut short or is missing", async () => {
     const text = join(folder, "text.png");
     writeFileSync(text, "not an image");

@@ -1,11 +1,17 @@
 /** Picture files to tensors and back: decode, resize, model range [-1, 1], PNG. Tensors of pictures are uint8 [N, 3, H, W]. */
 import sharp from "sharp";
 import { DataError, keep, scope, ShapeError, tensor, writeFileAtomic, type Tensor } from "../torch/index.ts";
-import { resizeAndCrop, type RgbImage } from "./resize.ts";
+import { mirror, resizeAndCrop, type RgbImage } from "./resize.ts";
 
 export interface LoadImagesOptions {
   /** Width and height of the result. */
   readonly size: number;
+  /** Where each square is cut from, 0 to 1: vertical, horizontal of each file, [2 N]; absent: the middle. */
+  readonly crops?: ArrayLike<number> | undefined;
+  /** Not 0 for files whose square is mirrored, [N]; absent: none. */
+  readonly flips?: ArrayLike<number> | undefined;
+  /** Gives the bytes of a file, so that its caller can look at them too; absent: they are read here. */
+  readonly read?: ((file: string, index: number) => Promise<Uint8Array>) | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Files decoded at once. */
@@ -14,11 +20,12 @@ export interface LoadImagesOptions {
 
 /**
  * Decodes a file to RGB: upright by its EXIF orientation, alpha dropped, colour profile ignored, as Pillow's `convert("RGB")`.
+ * With `bytes` these are decoded, and `file` is their name in errors.
  * Errors: DataError naming the file when it is missing or no image.
  */
-export async function decodeImage(file: string): Promise<RgbImage> {
+export async function decodeImage(file: string, bytes?: Uint8Array): Promise<RgbImage> {
   try {
-    const { data, info } = await sharp(file, { failOn: "error", ignoreIcc: true })
+    const { data, info } = await sharp(bytes ?? file, { failOn: "error", ignoreIcc: true })
       .autoOrient()
       .toColourspace("srgb")
       .removeAlpha()
@@ -34,20 +41,30 @@ export async function decodeImage(file: string): Promise<RgbImage> {
   }
 }
 
-/** Pictures as a uint8 tensor [N, 3, size, size] that no scope owns: the caller disposes of it. */
+/**
+ * Pictures, resized, cropped and mirrored in this order, as a uint8 tensor [N, 3, size, size] that no scope owns: the caller
+ * disposes of it. Errors: those of `decodeImage` and of `read`.
+ */
 export async function loadImages(files: readonly string[], options: LoadImagesOptions): Promise<Tensor> {
-  const { size, onProgress, signal, concurrency = 4 } = options;
+  const { size, crops, flips, read, onProgress, signal, concurrency = 4 } = options;
   const each = 3 * size * size;
   const pixels = new Uint8Array(files.length * each);
   let next = 0;
   let done = 0;
   let failed = false;
+  const picture = async (i: number): Promise<Uint8Array> => {
+    const file = files[i]!;
+    const image = await decodeImage(file, await read?.(file, i));
+    const crop = crops && { vertical: crops[2 * i]!, horizontal: crops[2 * i + 1]! };
+    const square = resizeAndCrop(image, size, crop);
+    return flips?.[i] ? mirror(square, size) : square;
+  };
   const work = async (): Promise<void> => {
     try {
       while (next < files.length && !failed) {
         signal?.throwIfAborted();
         const i = next++;
-        pixels.set(resizeAndCrop(await decodeImage(files[i] as string), size), i * each);
+        pixels.set(await picture(i), i * each);
         onProgress?.(++done, files.length);
       }
     } catch (error) {

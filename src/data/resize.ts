@@ -1,5 +1,6 @@
 /**
- * Shorter-side resize and centre crop as the Python training scripts do (torchvision Resize + CenterCrop on PIL images).
+ * Shorter-side resize, square crop and mirroring as the Python training scripts do: torchvision Resize, then CenterCrop or
+ * RandomCrop, then RandomHorizontalFlip, on PIL images.
  */
 import { pillowResize } from "./pillow-resize.ts";
 
@@ -10,16 +11,34 @@ export interface RgbImage {
   readonly height: number;
 }
 
-/** Square of `size` pixels from the middle of the picture, as planes of R, G and B: [3, size, size]. */
-export function resizeAndCrop(image: RgbImage, size: number): Uint8Array {
+/** Where a crop lies between its extreme positions, each from 0 (top, left) to 1 (bottom, right). */
+export interface CropPosition {
+  readonly vertical: number;
+  readonly horizontal: number;
+}
+
+/** Square of `size` pixels, by default from the middle of the picture, as planes of R, G and B: [3, size, size]. */
+export function resizeAndCrop(image: RgbImage, size: number, crop?: CropPosition): Uint8Array {
   const { width, height } = image;
   if (width === size && height === size) return planes(image);
   const short = Math.min(width, height);
   const newWidth = width === short ? size : Math.trunc((size * width) / height);
   const newHeight = height === short ? size : Math.trunc((size * height) / width);
-  const top = halfToEven((newHeight - size) / 2);
-  const left = halfToEven((newWidth - size) / 2);
+  const top = offset(newHeight - size, crop?.vertical);
+  const left = offset(newWidth - size, crop?.horizontal);
   return pillowResize(image, { newWidth, newHeight, left, top, size });
+}
+
+/** Pixels before the square when `slack` are to spare; every whole number from 0 to `slack` has the same share of positions. */
+export function offset(slack: number, position: number | undefined): number {
+  if (position === undefined) return halfToEven(slack / 2);
+  return Math.min(Math.max(Math.floor(position * (slack + 1)), 0), slack);
+}
+
+/** Mirrors planes of rows of `width` pixels in place, left to right, and returns them. */
+export function mirror(planes: Uint8Array, width: number): Uint8Array {
+  for (let row = 0; row < planes.length; row += width) planes.subarray(row, row + width).reverse();
+  return planes;
 }
 
 /** Python's round(): halves go to the even neighbour. */
