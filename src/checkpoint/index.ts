@@ -28,6 +28,18 @@ export {
   type TorchFileKind,
   type TorchValue,
 } from "./pickle/index.ts";
+export {
+  latestRunState,
+  listRunStates,
+  openRunState,
+  removeRunStates,
+  saveRunState,
+  type InvalidRunState,
+  type OpenedRunState,
+  type RunState,
+  type RunStatePlace,
+  type SaveRunStateOptions,
+} from "./run-state/index.ts";
 export { readSafetensors, readSafetensorsHeader, writeSafetensors } from "./safetensors.ts";
 export type { SafetensorsHeader, TensorEntry } from "./safetensors.ts";
 export { readShardIndex, type ShardIndex } from "./shard-index.ts";
