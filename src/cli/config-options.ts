@@ -35,6 +35,8 @@ export const withConfigOptions = <A extends unknown[], O extends Record<string, 
         "inferred",
         "oracle",
         "reference",
+        "file",
+        "column",
       ] as const),
     )
     .option("--set <key=value>", "change a setting, such as guidance.steps=300 (repeatable)", collect)
@@ -47,6 +49,8 @@ export interface ConfigOptionValues {
   set?: readonly string[] | undefined;
   data?: string | undefined;
   model?: string | undefined;
+  /** Of options that the schema made. */
+  overrides?: readonly ConfigOverride[];
 }
 
 /** The configuration of `file` (or the defaults) changed by the options; `--set` is applied last. */
@@ -66,6 +70,10 @@ export async function configFrom(
   override("model.path", options.model, "--model");
   return loadConfig({
     file,
-    overrides: [...overrides, ...(options.set ?? []).map((text) => parseOverride(text))],
+    overrides: [
+      ...overrides,
+      ...(options.overrides ?? []),
+      ...(options.set ?? []).map((text) => parseOverride(text)),
+    ],
   });
 }

@@ -2,8 +2,10 @@
 import {
   bytesText,
   type ExperimentConfig,
+  type TrainingConfig,
   freeDiskBytes,
   type PlannedStage,
+  resolveModule,
   resolveThreads,
 } from "../experiment/index.ts";
 import { durationText, numberText, table } from "./text.ts";
@@ -28,27 +30,21 @@ export function planText(plan: readonly PlannedStage[], config: ExperimentConfig
   return lines.join("\n");
 }
 
-function workText(
-  stage: string,
-  { data, base, groups, guidance, samples, evaluation }: ExperimentConfig,
-): string {
+function workText(stage: string, config: ExperimentConfig): string {
+  const { data, base, groups, guidance, samples, evaluation } = config;
   switch (stage.split("-")[0]) {
     case "data":
       return `${numberText(data.train)} + ${numberText(data.validation)} images, ${data.resolution} x ${data.resolution}`;
     case "latents":
-      return "images and captions through the frozen encoders, once";
+      return data.cache && data.crop === "centre"
+        ? "images and captions through the frozen encoders, once"
+        : "images and captions are encoded at every step";
     case "base":
-      return base.skip
-        ? "the model's own U-Net"
-        : `${numberText(base.steps)} steps of ${base.batchSize} images`;
+      return base.skip ? "the model's own U-Net" : trainingText(base);
     case "groups":
-      return groups.method === "oracle"
-        ? `true labels from column "${groups.oracleColumn}"`
-        : groups.method === "reference"
-          ? "the reference's signal and solver"
-          : `signal ${groups.signal}, solver ${groups.solver}, no labels`;
+      return groupsText(groups);
     case "guidance":
-      return `${guidance.form}, ${guidance.module}: ${numberText(guidance.steps)} steps of ${guidance.batchSize} images`;
+      return `${guidance.form}, ${resolveModule(config)}: ${trainingText(guidance)}`;
     case "samples":
       return `${numberText(samples.perPrompt)} images per prompt and model, ${samples.steps} steps`;
     case "classifiers":
@@ -56,11 +52,42 @@ function workText(
     case "evaluation":
       return evaluation.hiddenColumn === undefined
         ? "no attribute column named: bias is not measured"
-        : `bias of "${evaluation.hiddenColumn}", ${numberText(evaluation.bootstrap)} bootstrap draws`;
+        : `bias of "${[evaluation.hiddenColumn].flat().join('", "')}", ${numberText(evaluation.bootstrap)} bootstrap draws`;
     case "report":
       return "report.html";
     default:
       return "";
+  }
+}
+
+function trainingText({ steps, epochs, batchSize, accumulation }: TrainingConfig): string {
+  const length =
+    epochs === undefined ? `${numberText(steps)} steps` : `${epochs} ${epochs === 1 ? "epoch" : "epochs"}`;
+  return `${length} of ${accumulation > 1 ? `${accumulation} x ` : ""}${batchSize} images`;
+}
+
+function groupsText({
+  method,
+  signal,
+  solver,
+  oracleColumn,
+  file,
+  column,
+}: ExperimentConfig["groups"]): string {
+  switch (method) {
+    case "oracle":
+      return `true labels from ${[oracleColumn]
+        .flat()
+        .map((name) => `"${name}"`)
+        .join(", ")}`;
+    case "reference":
+      return "the reference's signal and solver";
+    case "file":
+      return `soft groups of ${file}`;
+    case "column":
+      return `hard groups by column "${column}"`;
+    case "inferred":
+      return `signal ${signal}, solver ${solver}, no labels`;
   }
 }
 
@@ -80,13 +107,14 @@ export function quickEstimate(config: ExperimentConfig): number | undefined {
   if (config.model.path !== undefined || config.device !== "cpu" || config.data.kind !== "birds")
     return undefined;
   const { data, base, groups, guidance, samples } = config;
+  if (base.epochs !== undefined || guidance.epochs !== undefined || !data.cache) return undefined;
   // Seconds per image, measured on two cores: one forward 0.75 ms, forward and backward 2.6 ms, with adapters 2.8 ms.
   const forwards = groups.contrast === "none" ? 1 : 2;
   const work =
     (data.train + data.validation) * 0.003 +
-    base.steps * base.batchSize * 0.0026 +
+    base.steps * base.batchSize * base.accumulation * 0.0026 +
     data.train * groups.timesteps.length * groups.noises * forwards * 0.00075 +
-    guidance.steps * guidance.batchSize * 0.0028 +
+    guidance.steps * guidance.batchSize * guidance.accumulation * 0.0028 +
     (samples.prompts?.length ?? 2) * samples.perPrompt * 2 * samples.steps * 2 * 0.00075 +
     20;
   const threads = resolveThreads(config) ?? 2;

@@ -94,18 +94,21 @@ export class ProgressPrinter {
     return bar;
   }
 
-  #details({ done, total, unit = "it", values = {} }: Progress, task: Task, now: number): string {
+  #details({ done, total, unit = "it", images, values = {} }: Progress, task: Task, now: number): string {
     const seconds = (now - task.startedAt) / 1000;
     const rate = seconds > 0 ? (done - task.first) / seconds : 0;
     const parts: string[] = [];
     if (rate > 0) {
-      parts.push(`${rate >= 10 ? rate.toFixed(0) : rate.toPrecision(2)} ${unit}/s`);
+      parts.push(`${rateText(rate)} ${unit}/s`);
+      if (images !== undefined) parts.push(`${rateText(rate * images)} images/s`);
       if (done < total) parts.push(`${durationText((total - done) / rate)} left`);
     }
     for (const [name, value] of Object.entries(values)) parts.push(`${name} ${Number(value.toPrecision(4))}`);
     return parts.join(", ");
   }
 }
+
+const rateText = (rate: number): string => (rate >= 10 ? rate.toFixed(0) : rate.toPrecision(2));
 
 /** Whole numbers as they are; a batch half done shows its tenths. */
 const shownNumber = (done: number): string => numberText(Math.round(done * 10) / 10);

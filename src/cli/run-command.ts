@@ -18,20 +18,22 @@ export interface RunCommandOptions {
   force?: boolean | undefined;
   only?: readonly string[];
   printConfig?: boolean | undefined;
+  resume?: string | undefined;
 }
 
 /** Errors: those of `runExperiment`; StoppedError when interrupted. */
 export async function runCommand(config: ExperimentConfig, options: RunCommandOptions): Promise<void> {
-  const { out, force = false, only, printConfig = false } = options;
+  const { out, force = false, only, resume, printConfig = false } = options;
   if (printConfig) {
     process.stdout.write(configToYaml(config));
     return;
   }
   await session(async ({ signal, progress, note }) => {
     const result = await runExperiment(config, {
-      ...{ out, force, only, signal, reproduce: reproduceCommands(config, out) },
+      ...{ out, force, only, resume, signal, reproduce: reproduceCommands(config, out) },
       onPlan: (plan) => note(planText(plan, config, resolve(out))),
       onProgress: progress,
+      onNote: note,
       onStage: (event) => note(eventText(event)),
     });
     note("");

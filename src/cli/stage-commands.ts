@@ -3,22 +3,76 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type ConfigOptionValues, configFrom, withConfigOptions } from "./config-options.ts";
 import type { Program } from "./program.ts";
+import { addSchemaOptions, type SchemaSection, schemaOverrides } from "./schema-options.ts";
 
-/** Command, the stages that it runs (the last one is its purpose) and what it does. `sample` is in sample.ts. */
-export const STAGE_COMMANDS = [
-  ["finetune", ["data", "latents", "base"], "fine-tune the model on the images: the biased base"],
-  ["infer-groups", ["groups"], "find the groups behind the bias, without labels"],
-  ["train", ["guidance"], "train the guidance module over the groups"],
-  ["sample", ["samples"], "sample the base and the guided model"],
-  ["evaluate", ["classifiers", "evaluation"], "measure bias, prompt accuracy and FID; write the report"],
-] as const satisfies readonly [string, readonly string[], string][];
+interface StageCommandSpec {
+  readonly name: string;
+  /** The stages that it runs; the last one is its purpose. */
+  readonly stages: readonly string[];
+  readonly description: string;
+  /** Sections of the schema whose keys are options of the command. */
+  readonly sections: readonly SchemaSection[];
+  /** True: it trains, and can start from a checkpoint of its own. */
+  readonly trains?: boolean;
+}
 
-type StageCommand = (typeof STAGE_COMMANDS)[number][0];
+const ENGINE: SchemaSection = { section: "", heading: "Machine", only: ["device", "threads"] };
+const VALIDATION: SchemaSection = { section: "validation", heading: "Validation", prefix: "validation" };
+const TRACKING: SchemaSection = { section: "tracking", heading: "Tracking" };
+const DATA: SchemaSection = {
+  section: "data",
+  heading: "Data",
+  except: ["kind", "path", "train", "validation", "balance", "poseBalance"],
+};
+
+/** The commands of the stages; `sample` is in sample.ts. */
+export const STAGE_COMMANDS: readonly StageCommandSpec[] = [
+  {
+    name: "finetune",
+    stages: ["data", "latents", "base"],
+    description: "fine-tune the model on the images: the biased base",
+    sections: [
+      { section: "base", heading: "Training" },
+      DATA,
+      { section: "model", heading: "Model", except: ["path"] },
+      ...[VALIDATION, TRACKING, ENGINE],
+    ],
+    trains: true,
+  },
+  {
+    name: "infer-groups",
+    stages: ["groups"],
+    description: "find the groups behind the bias, without labels",
+    sections: [
+      { section: "groups", heading: "Groups", except: ["method", "file", "index", "column"] },
+      { section: "groups", heading: "Given groups", prefix: "groups", only: ["file", "index", "column"] },
+      ENGINE,
+    ],
+  },
+  {
+    name: "train",
+    stages: ["groups-file", "groups-column", "guidance"],
+    description: "train the guidance module over the groups",
+    sections: [
+      { section: "guidance", heading: "Guidance and training" },
+      { section: "groups", heading: "Given groups", prefix: "groups", only: ["file", "index", "column"] },
+      ...[VALIDATION, TRACKING, ENGINE],
+    ],
+    trains: true,
+  },
+  { name: "sample", stages: ["samples"], description: "sample the base and the guided model", sections: [] },
+  {
+    name: "evaluate",
+    stages: ["classifiers", "evaluation"],
+    description: "measure bias, prompt accuracy and FID; write the report",
+    sections: [{ section: "evaluation", heading: "Evaluation" }, ENGINE],
+  },
+];
 
 export function addStageCommands(program: Program): void {
-  for (const [name, , description] of STAGE_COMMANDS) {
+  for (const { name, description, sections, trains = false } of STAGE_COMMANDS) {
     if (name === "sample") continue;
-    withConfigOptions(
+    const command = withConfigOptions(
       program
         .command(name)
         .description(description)
@@ -26,7 +80,17 @@ export function addStageCommands(program: Program): void {
         .option("--data <dir>", "folder of images with a metadata.jsonl")
         .option("--model <dir>", "model folder in the diffusers layout")
         .option("--config <file>", "YAML file with settings (default: those of the latest run in --out)"),
-    ).action((options) => runStageCommand(name, options));
+    );
+    if (trains)
+      command.option(
+        "--resume <checkpoint>",
+        "go on from a checkpoint's folder (default: latest, the newest valid one of unfinished work)",
+      );
+    // The options that come from the schema have no static types.
+    addSchemaOptions(command, sections);
+    command.action((options, self) =>
+      runStageCommand(name, options, schemaOverrides(self, sections)),
+    );
   }
 }
 
@@ -35,11 +99,16 @@ export interface StageOptions extends ConfigOptionValues {
   config?: string | undefined;
   force?: boolean | undefined;
   printConfig?: boolean | undefined;
+  resume?: string | undefined;
 }
 
 /** Runs the stages of a command. Errors: UserError with the commands that are to be run before. */
-export async function runStageCommand(name: StageCommand, options: StageOptions): Promise<void> {
-  const stages = STAGE_COMMANDS.find(([command]) => command === name)![1];
+export async function runStageCommand(
+  name: string,
+  options: StageOptions,
+  overrides: ReturnType<typeof schemaOverrides> = [],
+): Promise<void> {
+  const { stages } = STAGE_COMMANDS.find((command) => command.name === name)!;
   const { ChangedStagesError, EXPERIMENT_YAML, UnfinishedStagesError, UserError } =
     await import("../experiment/index.ts");
   const earlier = join(options.out, EXPERIMENT_YAML);
@@ -49,10 +118,11 @@ export async function runStageCommand(name: StageCommand, options: StageOptions)
       `${name} needs to know the images: give --data DIR or --config FILE. ` +
         `(${options.out} holds no earlier run whose settings could be taken.)`,
     );
-  const config = await configFrom(file, options);
+  const config = await configFrom(file, { ...options, overrides });
   const { runCommand } = await import("./run-command.ts");
+  const resume = options.resume === "latest" ? undefined : options.resume;
   try {
-    await runCommand(config, { ...options, only: stages });
+    await runCommand(config, { ...options, resume, only: stages });
   } catch (error) {
     const given = options.data === undefined ? "" : ` --data ${options.data}`;
     const command = (stage: string | undefined) =>
@@ -73,6 +143,5 @@ export async function runStageCommand(name: StageCommand, options: StageOptions)
 
 /** The command that runs a stage; "groups-oracle" belongs to "groups". */
 const commandOf = (stage: string): string | undefined =>
-  STAGE_COMMANDS.find(([, kinds]) =>
-    kinds.some((kind) => stage === kind || stage.startsWith(`${kind}-`)),
-  )?.[0];
+  STAGE_COMMANDS.find(({ stages }) => stages.some((kind) => stage === kind || stage.startsWith(`${kind}-`)))
+    ?.name;

@@ -25,6 +25,9 @@ export interface LoadConfigOptions {
 const PATHS = [
   ["data", "path"],
   ["data", "validationPath"],
+  ["data", "cacheFolder"],
+  ["groups", "file"],
+  ["groups", "index"],
   ["model", "path"],
 ] as const;
 

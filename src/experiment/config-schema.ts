@@ -1,135 +1,187 @@
-// The schema of an experiment: every key, its bounds and its default, in one place. `quickstart` is the defaults alone.
+// The schema of an experiment: every key, its bounds, its default and what it is for, in one place. The help of the
+// commands is made from it; `quickstart` is the defaults alone.
 import { z } from "zod";
+import { choice, flag, int, number, section, text, texts, unwrap } from "./config-kinds.ts";
+import { training } from "./config-training.ts";
 import { SAMPLING_SCHEDULERS } from "./sampling/choices.ts";
 
-// Every message is the text after "expected": what a right value looks like.
-const bounds = (min: number, max: number) =>
-  max === Infinity ? `of at least ${min}` : `from ${min} to ${max}`;
-
-const int = (min: number, max = Infinity) => {
-  const text = `a whole number ${bounds(min, max)}`;
-  const base = z.int(text).min(min, text);
-  return max === Infinity ? base : base.max(max, text);
-};
-
-const number = (min: number, max = Infinity) => {
-  const text = `a number ${bounds(min, max)}`;
-  const base = z.number(text).min(min, text);
-  return max === Infinity ? base : base.max(max, text);
-};
-
-const positive = () => z.number("a number above 0").positive("a number above 0");
-const text = () => z.string("text").min(1, "text that is not empty");
-const flag = () => z.boolean("true or false");
-const choice = <const T extends readonly [string, ...string[]]>(values: T) =>
-  z.enum(values, values.length === 1 ? `"${values[0]}"` : `one of ${values.join(", ")}`);
-
-const section = <T extends z.ZodRawShape>(shape: T) =>
-  z.strictObject(shape, {
-    error: (issue) => (issue.code === "invalid_type" ? "a section with keys of its own" : undefined),
-  });
+const sizeText = "a multiple of 8 from 8 to 2048";
 
 const data = section({
-  /** "birds": the procedural data set, drawn by the run; "folder": your own images. */
-  kind: choice(["birds", "folder"]).default("birds"),
-  /** Image folder with metadata.jsonl; needed for "folder". */
-  path: text().optional(),
-  captionColumn: text().optional(),
-  /** A further image folder, balanced, for the evaluation. */
-  validationPath: text().optional(),
-  train: int(16, 1_000_000).default(4000),
-  validation: int(0, 1_000_000).default(1200),
-  balance: number(0, 1).default(0.9),
+  kind: choice(["birds", "folder"])
+    .default("birds")
+    .describe("birds: the procedural data set, drawn by the run; folder: your own images"),
+  path: text().optional().describe("image folder with metadata.jsonl"),
+  captionColumn: text().optional().describe("column of the captions (default: text, or caption)"),
+  validationPath: text()
+    .optional()
+    .describe("a further image folder, balanced, for validation and evaluation"),
+  train: int(16, 1_000_000).default(4000).describe("birds: training images"),
+  validation: int(0, 1_000_000).default(1200).describe("birds: validation images"),
+  balance: number(0, 1).default(0.9).describe("birds: share of each bird's images on its usual place"),
+  poseBalance: number(0, 1)
+    .optional()
+    .describe("birds: share of each bird's images in its usual pose, a second hidden attribute"),
   resolution: z
-    .int("a multiple of 8 from 8 to 2048")
-    .min(8, "a multiple of 8 from 8 to 2048")
-    .max(2048, "a multiple of 8 from 8 to 2048")
-    .multipleOf(8, "a multiple of 8 from 8 to 2048")
-    .default(64),
+    .int(sizeText)
+    .min(8, sizeText)
+    .max(2048, sizeText)
+    .multipleOf(8, sizeText)
+    .default(64)
+    .describe("width and height in pixels that the images are resized and cropped to"),
+  crop: choice(["centre", "random"])
+    .default("centre")
+    .describe("where the square is cut from; random needs every image encoded at every step"),
+  flip: flag().default(false).describe("mirror half of the images, drawn anew each time"),
+  maxTrainSamples: int(1).optional().describe("train on a random part of this many images"),
+  cache: flag().default(true).describe("encode every image and caption once and keep the result"),
+  cacheFolder: text().optional().describe("folder of the cache (default: cache/ of the experiment)"),
 });
 
 const model = section({
-  /** Model folder in the diffusers layout; default: the small model that comes with this package. */
-  path: text().optional(),
-  /** Default: "scratch" when the folder has no U-Net weights. */
-  unet: choice(["pretrained", "scratch"]).optional(),
+  path: text()
+    .optional()
+    .describe("model folder in the diffusers layout (default: the small model of this package)"),
+  unet: choice(["pretrained", "scratch"])
+    .optional()
+    .describe("start from the folder's weights or from random ones (default: scratch where it has none)"),
+  predictionType: choice(["epsilon", "v_prediction"])
+    .optional()
+    .describe("what the U-Net predicts (default: as the scheduler's file says)"),
 });
 
 const base = section({
-  steps: int(1).default(2000),
-  batchSize: int(1, 65_536).default(32),
-  learningRate: positive().default(1e-3),
-  warmup: int(0).default(100),
-  /** Share of captions that are replaced by "", which classifier-free guidance needs. */
-  captionDropout: number(0, 1).default(0.1),
-  weightDecay: number(0).default(0.01),
-  maxGradNorm: positive().default(1),
-  /** Decay of the averaged weights; 0 = none. */
-  ema: number(0, 0.999999).default(0.995),
-  checkpointEvery: int(1).default(250),
-  schedule: choice(["constant", "constant_with_warmup", "linear", "cosine"]).default("cosine"),
-  /** true: the model's own U-Net already is the biased base. */
-  skip: flag().default(false),
+  ...training({
+    steps: 2000,
+    batchSize: 32,
+    learningRate: 1e-3,
+    warmup: 100,
+    captionDropout: 0.1,
+    weightDecay: 0.01,
+    ema: 0.995,
+  }),
+  skip: flag().default(false).describe("the model's own U-Net already is the biased base"),
 });
 
 const groups = section({
-  method: choice(["inferred", "oracle", "reference"]).default("inferred"),
-  signal: choice(["profile", "single", "reference"]).default("profile"),
-  solver: choice(["mixture", "spread"]).default("mixture"),
+  method: choice(["inferred", "oracle", "reference", "file", "column"])
+    .default("inferred")
+    .describe("how the groups are found"),
+  signal: choice(["profile", "single", "reference"])
+    .default("profile")
+    .describe("what is measured: shared noises and timesteps, one random draw, the reference's"),
+  solver: choice(["mixture", "spread"]).default("mixture").describe("mixture, or the reference's spread"),
   timesteps: z
     .array(int(0), "a list of timesteps such as [700, 900]")
     .min(1, "at least one timestep")
     .refine((list) => new Set(list).size === list.length, "timesteps that differ from each other")
-    .default([700, 850, 950, 999]),
-  noises: int(1, 1000).default(1),
-  /** What the profile compares an image's loss with: its loss under the empty caption, or nothing. */
-  contrast: choice(["empty-caption", "none"]).default("empty-caption"),
-  count: int(2, 64).default(2),
-  batchSize: int(1, 65_536).default(256),
-  /** Column with the true labels; read by method "oracle" only. */
-  oracleColumn: text().default("place"),
+    .default([700, 850, 950, 999])
+    .describe("timesteps of the profile"),
+  noises: int(1, 1000).default(1).describe("noises per timestep of the profile"),
+  contrast: choice(["empty-caption", "none", "both"])
+    .default("empty-caption")
+    .describe("what a loss is compared with: the loss under the empty caption, nothing, or both"),
+  count: int(2, 64).optional().describe("number of groups (default: chosen from the losses; spread: 2)"),
+  batchSize: int(1, 65_536).default(256).describe("images measured together"),
+  shardSize: int(1, 10_000_000).default(4096).describe("images per file of losses"),
+  oracleColumn: z
+    .union([text(), texts("columns")], "the name of a column, or a list of them")
+    .default("place")
+    .describe("columns with the true labels, for method oracle only"),
+  file: text().optional().describe("method file: soft groups of ours (.safetensors) or a published .pkl"),
+  index: text().optional().describe("method file: index2index.pkl of a published grouper"),
+  column: text().optional().describe("method column: hard groups are this column's values"),
 });
 
+export const GUIDANCE_MODULES = [
+  "lora",
+  "copy",
+  "small0",
+  "small1",
+  "small2",
+  "small3",
+  "small4",
+  "scratch",
+] as const;
+
 const guidance = section({
-  form: choice(["difference", "residual", "blend"]).default("difference"),
-  module: choice(["lora", "copy"]).default("lora"),
-  rank: int(1, 4096).default(8),
-  steps: int(1).default(700),
-  batchSize: int(1, 65_536).default(32),
-  learningRate: positive().default(2e-3),
-  warmup: int(0).default(50),
-  /** Weight of the variance of the group losses. */
-  lambda: number(0).default(1),
-  strength: number(0).default(1),
-  /** Share of the module in the "blend" form. */
-  ratio: number(0, 1).default(0.5),
-  /** Share of each batch whose timesteps are drawn from `highNoiseFrom` upwards only: there the bias is decided. */
-  highNoiseShare: number(0, 1).default(0.5),
-  highNoiseFrom: int(0).default(600),
-  ema: number(0, 0.999999).default(0.98),
-  checkpointEvery: int(1).default(250),
-  maxGradNorm: positive().default(1),
-  weightDecay: number(0).default(0),
+  form: choice(["difference", "residual", "blend"])
+    .default("difference")
+    .describe("how the module is added: difference from the base, residual, or the reference's blend"),
+  module: choice(GUIDANCE_MODULES)
+    .optional()
+    .describe(
+      "low-rank adapters (default of difference), a full copy (of the others), the reference's small sizes, a fresh network",
+    ),
+  rank: int(1, 4096).default(8).describe("rank of the adapters"),
+  targets: texts("layers")
+    .optional()
+    .describe("layers with adapters: names that a layer's path contains, such as attn2 (default: all)"),
+  strength: number(0).default(1).describe("strength of the module, in training and sampling"),
+  ratio: number(0, 1).default(0.5).describe("blend: share of the module"),
+  lambda: number(0).default(1).describe("weight of the variance of the group losses"),
+  balanced: flag().default(true).describe("draw batches balanced over the groups"),
+  highNoiseShare: number(0, 1)
+    .default(0.5)
+    .describe(
+      "share of each batch with timesteps from highNoiseFrom upwards only: there the bias is decided",
+    ),
+  highNoiseFrom: int(0).default(600).describe("see highNoiseShare"),
+  from: int(0)
+    .default(0)
+    .describe("train and apply the guidance at timesteps from here upwards only; 0: at all of them"),
+  ...training({
+    steps: 700,
+    batchSize: 32,
+    learningRate: 2e-3,
+    warmup: 50,
+    captionDropout: 0,
+    weightDecay: 0,
+    ema: 0.98,
+  }),
+});
+
+const validation = section({
+  images: int(1).default(256).describe("at most so many images for the validation loss"),
+  prompts: texts("prompts").optional().describe("prompts of the validation images (default: none)"),
+  perPrompt: int(1, 1000).default(2).describe("validation images per prompt"),
+  steps: int(1, 1000).default(20).describe("denoising steps of the validation images"),
+  guidanceScale: number(0).default(7.5).describe("classifier-free guidance of the validation images"),
+  scheduler: choice(SAMPLING_SCHEDULERS).default("ddim").describe("sampler of the validation images"),
+  seed: int(0).default(0).describe("seed of the first validation image"),
+});
+
+const tracking = section({
+  tracker: z
+    .array(choice(["tensorboard", "mlflow"]), "a list of tensorboard and mlflow, or []")
+    .default(["tensorboard"])
+    .describe("where metrics go besides metrics.jsonl: tensorboard, mlflow"),
+  mlflowUrl: text().default("http://127.0.0.1:5000").describe("address of the MLflow server"),
+  mlflowExperiment: text().default("invdiff").describe("experiment's name in MLflow"),
 });
 
 const samples = section({
-  /** Default: the distinct captions of the data, if they are 8 at most. */
-  prompts: z.array(text(), "a list of prompts").min(1, "at least one prompt").optional(),
-  perPrompt: int(1, 1_000_000).default(256),
-  steps: int(1, 1000).default(25),
-  guidanceScale: number(0).default(1.5),
-  seed: int(0).default(1000),
-  batchSize: int(1, 65_536).default(64),
-  scheduler: choice(SAMPLING_SCHEDULERS).default("ddim"),
+  prompts: texts("prompts")
+    .optional()
+    .describe("what to sample (default: the captions of the data, if they are 8 at most)"),
+  perPrompt: int(1, 1_000_000).default(256).describe("images per prompt"),
+  steps: int(1, 1000).default(25).describe("denoising steps"),
+  guidanceScale: number(0).default(1.5).describe("classifier-free guidance; 1: none"),
+  seed: int(0).default(1000).describe("seed of the first image"),
+  batchSize: int(1, 65_536).default(64).describe("images denoised together"),
+  scheduler: choice(SAMPLING_SCHEDULERS).default("ddim").describe("sampler"),
 });
 
+const columns = () =>
+  z.union([text(), texts("columns")], "the name of a column, or a list of them").optional();
+
 const evaluation = section({
-  /** Column that the caption names; default "subject" for birds, none for a folder. */
-  subjectColumn: text().optional(),
-  /** Column of the attribute that no caption names; default "place" for birds, none for a folder. */
-  hiddenColumn: text().optional(),
-  classifierSteps: int(1).default(300),
-  bootstrap: int(1, 1_000_000).default(2000),
+  subjectColumn: text().optional().describe("column that the caption names (birds: subject; a folder: none)"),
+  hiddenColumn: columns().describe(
+    "columns of the attributes that no caption names (birds: place; a folder: none)",
+  ),
+  classifierSteps: int(1).default(300).describe("training steps of each classifier"),
+  bootstrap: int(1, 1_000_000).default(2000).describe("bootstrap draws of the intervals"),
 });
 
 const deviceText = '"cpu", "cuda" or a numbered device such as "cuda:1"';
@@ -138,19 +190,25 @@ const threadsText = '"auto" or a whole number from 1 to 1024';
 /** Schema of a whole experiment; absent sections take their defaults. */
 export const experimentSchema = section({
   name: text().default("birds"),
-  seed: int(0, 2 ** 32 - 1).default(0),
+  seed: int(0, 2 ** 32 - 1)
+    .default(0)
+    .describe("seed of everything random"),
   device: z
     .string(deviceText)
     .regex(/^(cpu|cuda(:\d+)?)$/, deviceText)
-    .default("cpu"),
+    .default("cpu")
+    .describe("cpu, cuda or cuda:N"),
   threads: z
     .union([z.int(threadsText).min(1, threadsText).max(1024, threadsText), z.literal("auto")], threadsText)
-    .default("auto"),
+    .default("auto")
+    .describe("threads of the engine"),
   data: data.prefault({}),
   model: model.prefault({}),
   base: base.prefault({}),
   groups: groups.prefault({}),
   guidance: guidance.prefault({}),
+  validation: validation.prefault({}),
+  tracking: tracking.prefault({}),
   samples: samples.prefault({}),
   evaluation: evaluation.prefault({}),
 });
@@ -158,19 +216,19 @@ export const experimentSchema = section({
 /** A whole, checked experiment. */
 export type ExperimentConfig = z.output<typeof experimentSchema>;
 
-/** Keys of the section at `path` ([] = the top level), or undefined when there is no such section. */
-export function keysAt(path: readonly PropertyKey[]): string[] | undefined {
+/** Keys of both training sections. */
+export type TrainingConfig = Omit<ExperimentConfig["base"], "skip">;
+
+/** The schemas of the keys of the section at `path` ([] = the top level), or undefined when there is no such section. */
+export function shapeAt(path: readonly PropertyKey[]): Record<string, z.ZodType> | undefined {
   let schema: unknown = experimentSchema;
   for (const key of path)
     schema = unwrap((unwrap(schema) as { shape?: Record<PropertyKey, unknown> }).shape?.[key]);
-  const shape = (unwrap(schema) as { shape?: object } | undefined)?.shape;
-  return shape && Object.keys(shape);
+  return (unwrap(schema) as { shape?: Record<string, z.ZodType> } | undefined)?.shape;
 }
 
-/** A schema without its default or "optional" wrapper. */
-function unwrap(schema: unknown): unknown {
-  let inner = schema;
-  while (inner instanceof z.ZodPrefault || inner instanceof z.ZodDefault || inner instanceof z.ZodOptional)
-    inner = inner.def.innerType;
-  return inner;
+/** Keys of the section at `path`, or undefined when there is no such section. */
+export function keysAt(path: readonly PropertyKey[]): string[] | undefined {
+  const shape = shapeAt(path);
+  return shape && Object.keys(shape);
 }

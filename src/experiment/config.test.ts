@@ -3,7 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { configToYaml, defaultConfig, parseConfig, resolveGroups, resolveUnet } from "./config.ts";
+import {
+  configToYaml,
+  defaultConfig,
+  parseConfig,
+  resolveGroups,
+  resolveModule,
+  resolveUnet,
+} from "./config.ts";
 import { loadConfig, parseOverride } from "./config-file.ts";
 
 let folder = "";
@@ -34,9 +41,11 @@ describe("defaults", () => {
       validation: 1200,
       balance: 0.9,
       resolution: 64,
+      ...{ crop: "centre", flip: false, cache: true },
     });
     expect(config.groups).toMatchObject({ method: "inferred", signal: "profile", contrast: "empty-caption" });
-    expect(config.guidance).toMatchObject({ form: "difference", module: "lora", strength: 1, lambda: 1 });
+    expect(config.guidance).toMatchObject({ form: "difference", strength: 1, lambda: 1 });
+    expect(resolveModule(config)).toBe("lora");
     expect(config.samples.perPrompt).toBe(256);
     expect(config.evaluation).toMatchObject({ subjectColumn: "subject", hiddenColumn: "place" });
   });
@@ -69,7 +78,7 @@ describe("faults in a file", () => {
     ],
     [
       "prompts: [a]\n",
-      'my.yaml:1:1: unknown key "prompts" in the top level. Did you mean "samples.prompts"?',
+      'my.yaml:1:1: unknown key "prompts" in the top level. Did you mean "validation.prompts" or "samples.prompts"?',
     ],
     ["base:\n  steps: many\n", 'my.yaml:2:10: base.steps is "many"; expected a whole number of at least 1.'],
     ["base: { steps: 1.5 }\n", "my.yaml:1:16: base.steps is 1.5; expected a whole number of at least 1."],

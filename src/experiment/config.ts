@@ -37,6 +37,10 @@ export const configToYaml = (config: ExperimentConfig): string =>
 export const modelFolderOf = (config: ExperimentConfig): string =>
   config.model.path ?? fileURLToPath(new URL("../../assets/birds", import.meta.url));
 
+/** The columns of the attributes that no caption names; the first one is the headline. */
+export const hiddenColumns = ({ evaluation: { hiddenColumn } }: ExperimentConfig): string[] =>
+  hiddenColumn === undefined ? [] : [hiddenColumn].flat();
+
 /** Whether the U-Net starts from the model folder's weights or from random ones. */
 export function resolveUnet(config: ExperimentConfig): "pretrained" | "scratch" {
   if (config.model.unet !== undefined) return config.model.unet;
@@ -45,13 +49,13 @@ export function resolveUnet(config: ExperimentConfig): "pretrained" | "scratch" 
   return files.some((name) => /\.(safetensors|bin|pt|pth|ckpt)$/.test(name)) ? "pretrained" : "scratch";
 }
 
-/** Signal and solver to use; `undefined` for true labels. Method "reference" means the reference's own pair. */
+/** Signal and solver to use; `undefined` where the groups are given. Method "reference" means the reference's own pair. */
 export function resolveGroups(
   config: ExperimentConfig,
 ): Pick<ExperimentConfig["groups"], "signal" | "solver"> | undefined {
   const { method, signal, solver } = config.groups;
-  if (method === "oracle") return undefined;
-  return method === "reference" ? { signal: "reference", solver: "spread" } : { signal, solver };
+  if (method === "inferred") return { signal, solver };
+  return method === "reference" ? { signal: "reference", solver: "spread" } : undefined;
 }
 
 /** A section whose lines are all commented out is `null` in YAML; it means the defaults. */
@@ -65,14 +69,15 @@ function withoutEmptySections(raw: unknown): unknown {
 /** Birds know their columns; a user's folder has none until it names them. */
 function withDataDefaults(config: ExperimentConfig): ExperimentConfig {
   if (config.data.kind !== "birds") return config;
-  const { subjectColumn = "subject", hiddenColumn = "place" } = config.evaluation;
+  const hidden = config.data.poseBalance === undefined ? "place" : ["place", "pose"];
+  const { subjectColumn = "subject", hiddenColumn = hidden } = config.evaluation;
   return { ...config, evaluation: { ...config.evaluation, subjectColumn, hiddenColumn } };
 }
 
 function crossFaults(config: ExperimentConfig): ConfigFault[] {
   const faults: ConfigFault[] = [];
   const fault = (path: ConfigPath, text: string) => faults.push({ path, atKey: false, text });
-  const { data, model } = config;
+  const { data, model, groups } = config;
   if (data.kind === "folder" && data.path === undefined)
     fault(
       ["data", "kind"],
@@ -85,21 +90,61 @@ function crossFaults(config: ExperimentConfig): ConfigFault[] {
           ["data", key],
           `data.${key} is for your own images, but data.kind is "birds"; set data.kind to "folder".`,
         );
-  const folder = (path: ConfigPath, value: string | undefined, what: string) => {
+  if (data.kind === "folder" && data.poseBalance !== undefined)
+    fault(["data", "poseBalance"], 'data.poseBalance is for the drawn birds, but data.kind is "folder".');
+  const existing = (path: ConfigPath, value: string | undefined, kind: "folder" | "file", what: string) => {
     if (value === undefined) return;
     const found = statSync(value, { throwIfNoEntry: false });
-    if (found?.isDirectory()) return;
-    const state = found ? "is not a folder" : "does not exist";
+    if (kind === "folder" ? found?.isDirectory() : found?.isFile()) return;
+    const state = found ? `is not a ${kind}` : "does not exist";
     fault(path, `${path.join(".")} is ${value}, which ${state}; expected ${what}.`);
   };
   if (data.kind === "folder") {
-    folder(["data", "path"], data.path, "a folder of images with a metadata.jsonl");
-    folder(["data", "validationPath"], data.validationPath, "a folder of images with a metadata.jsonl");
+    existing(["data", "path"], data.path, "folder", "a folder of images with a metadata.jsonl");
+    existing(
+      ["data", "validationPath"],
+      data.validationPath,
+      "folder",
+      "a folder of images with a metadata.jsonl",
+    );
   }
-  folder(["model", "path"], model.path, "a model folder in the diffusers layout");
+  existing(["model", "path"], model.path, "folder", "a model folder in the diffusers layout");
+  for (const [method, key, what] of [
+    ["file", "file", "a file of soft groups"],
+    ["column", "column", "the name of a column of metadata.jsonl"],
+  ] as const)
+    if (groups.method === method && groups[key] === undefined)
+      fault(
+        ["groups", "method"],
+        `groups.${key} is missing; expected ${what}, because groups.method is "${method}".`,
+      );
+  if (groups.method === "file") {
+    existing(["groups", "file"], groups.file, "file", "soft groups of ours or a published .pkl");
+    existing(["groups", "index"], groups.index, "file", "the index2index.pkl of a published grouper");
+  }
   if (config.base.skip && config.model.unet === "scratch")
     fault(["base", "skip"], "base.skip is true, but model.unet is scratch: there would be no trained base.");
+  faults.push(...guidanceFaults(config));
   return faults;
+}
+
+/** The module of the configured guidance: adapters where they are possible, or else a full copy. */
+export const resolveModule = ({ guidance: { form, module } }: ExperimentConfig) =>
+  module ?? (form === "difference" ? "lora" : "copy");
+
+/** Which modules go with which form. */
+function guidanceFaults(config: ExperimentConfig): ConfigFault[] {
+  const { form } = config.guidance;
+  const module = resolveModule(config);
+  const needs =
+    form === "difference" && module !== "lora" && module !== "copy"
+      ? "lora or copy, which start as the base, because guidance.form is difference"
+      : form !== "difference" && module === "lora"
+        ? `copy, scratch or small0 to small4, because guidance.form is ${form}`
+        : undefined;
+  if (needs === undefined) return [];
+  const text = `guidance.module is ${module}; expected ${needs}.`;
+  return [{ path: ["guidance", "module"], atKey: false, text }];
 }
 
 function faultsError(faults: readonly ConfigFault[], locate: Locate): ConfigError {

@@ -6,12 +6,14 @@ export {
   modelFolderOf,
   parseConfig,
   resolveGroups,
+  resolveModule,
   resolveUnet,
 } from "./config.ts";
 export type { ExperimentConfig } from "./config.ts";
 export { loadConfig, parseOverride } from "./config-file.ts";
 export type { ConfigOverride, LoadConfigOptions } from "./config-file.ts";
 export { experimentSchema } from "./config-schema.ts";
+export type { TrainingConfig } from "./config-schema.ts";
 export { bytesText, freeDiskBytes } from "./disk-full.ts";
 export { doctor } from "./doctor.ts";
 export type { DoctorFact, DoctorOptions, DoctorReport } from "./doctor.ts";
