@@ -136,10 +136,13 @@ describe("interrupted work", () => {
     expect(stages[0]?.firstStep).toBe(1);
   });
 
-  it("is removed, and told so, when the inputs are others", async () => {
+  it("is refused with the difference when the inputs are others, and dropped when that is wanted", async () => {
     await interrupt();
     const stages = pair({ steps: 4 });
-    expect(await run(stages)).toEqual([
+    await expect(run(stages)).rejects.toThrow(
+      /Stage base was begun here with other inputs \(old -> new\):\n {2}steps: 3 -> 4\n.*drop the unfinished work \(--force\)/s,
+    );
+    expect(await run(stages, { force: true })).toEqual([
       ...["base discarded", "base started", "base finished", "groups started", "groups finished"],
     ]);
     expect(stages[0]?.firstStep).toBe(0);

@@ -29,7 +29,10 @@ export interface StageEvent {
 export interface RunOptions {
   /** Folder of the experiment. */
   out: string;
-  /** Replaces stages that were finished with other inputs; they are removed once the new ones are complete. */
+  /**
+   * Replaces stages that were finished with other inputs (they are removed once the new ones are complete) and drops
+   * unfinished work with other inputs.
+   */
   force?: boolean;
   /** Runs these stages alone ("groups" also means "groups-oracle"); those that they need must be finished. */
   only?: readonly string[] | undefined;
@@ -39,6 +42,10 @@ export interface RunOptions {
   onPlan?: (plan: readonly PlannedStage[]) => void;
   onProgress?: (progress: Progress) => void;
   onStage?: (event: StageEvent) => void;
+  /** What a stage tells besides its progress. */
+  onNote?: (text: string) => void;
+  /** Checkpoint that the stage of `only` starts from, instead of its newest. */
+  resume?: string | undefined;
 }
 
 export interface RunResult {
@@ -113,15 +120,15 @@ async function runStage(
       onStage?.({ stage: name, state: "resumed" });
     } else {
       if (existsSync(dir)) onStage?.({ stage: name, state: "discarded" });
-      partial = { key, startedAt: new Date().toISOString(), seconds: 0 };
+      partial = { key, startedAt: new Date().toISOString(), seconds: 0, inputs, needs };
       startPartial(out, name, partial);
       onStage?.({ stage: name, state: "started" });
     }
     const { startedAt, seconds: before } = partial;
     const context: StageContext = {
-      config,
-      dir,
-      signal,
+      ...{ config, dir, signal, out, key },
+      resume: options.resume,
+      note: (text) => options.onNote?.(text),
       input: (need) => {
         if (stage.needs.includes(need)) return join(out, need);
         throw new InvDiffError(`Stage ${name} reads ${need}, but does not name it in its needs.`);
@@ -205,7 +212,11 @@ export class ChangedStagesError extends UserError {
 }
 
 function refuseChanged(plan: readonly PlannedStage[], { isNeeded = false } = {}): void {
-  const changed = plan.filter(({ state }) => state === "changed");
+  // Finished results count more than unfinished work: they are told first.
+  const changed = [
+    ...plan.filter(({ state }) => state === "changed"),
+    ...(isNeeded ? [] : plan.filter(({ state, earlier }) => state === "discarded" && earlier)),
+  ];
   const [first] = changed;
   if (!first) return;
   const lines = differences(first);
@@ -215,7 +226,10 @@ function refuseChanged(plan: readonly PlannedStage[], { isNeeded = false } = {})
   const also = stages.length > 1 ? `\nThat also concerns: ${stages.slice(1).join(", ")}.` : "";
   const advice = isNeeded
     ? `Choose another output folder (--out), or make stage ${first.stage.name} anew first, with --force.`
-    : "Choose another output folder (--out), or replace the old results (--force).";
-  const message = `Stage ${first.stage.name} is finished here with other inputs (old -> new):\n${shown.join("\n")}${also}\n${advice}`;
+    : first.state === "changed"
+      ? "Choose another output folder (--out), or replace the old results (--force)."
+      : "Go on with the old settings, choose another output folder (--out), or drop the unfinished work (--force).";
+  const what = first.state === "changed" ? "is finished here" : "was begun here";
+  const message = `Stage ${first.stage.name} ${what} with other inputs (old -> new):\n${shown.join("\n")}${also}\n${advice}`;
   throw new ChangedStagesError(message, { stages, isNeeded });
 }

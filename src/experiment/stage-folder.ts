@@ -13,6 +13,9 @@ export interface Partial {
   startedAt: string;
   /** Working time of earlier tries. */
   seconds: number;
+  /** What the work depends on, to tell what differs. */
+  inputs?: Record<string, unknown> | undefined;
+  needs?: Record<string, string> | undefined;
 }
 
 export const partialFolder = (out: string, name: string): string => join(out, `${name}.partial`);
@@ -28,15 +31,12 @@ export function readPartial(folder: string): Partial | undefined {
       readFileSync(join(folder, PARTIAL), "utf8"),
     ) as globalThis.Partial<Partial> | null;
     if (typeof value?.key !== "string") return undefined;
-    const { key, startedAt = new Date().toISOString(), seconds = 0 } = value;
-    return { key, startedAt, seconds };
+    const { key, startedAt = new Date().toISOString(), seconds = 0, inputs, needs } = value;
+    return { key, startedAt, seconds, inputs, needs };
   } catch {
     return undefined;
   }
 }
-
-/** Key of unfinished work. */
-export const partialKey = (folder: string): string | undefined => readPartial(folder)?.key;
 
 /**
  * Puts a stage's folders in order after a crash: completes a publication that was cut off, brings back an old

@@ -6,7 +6,7 @@ import type { ExperimentConfig } from "./config.ts";
 import { canonicalJson, hashJson } from "./hash.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
 import type { Stage } from "./stage.ts";
-import { partialKey } from "./stage-folder.ts";
+import { partialFolder, readPartial } from "./stage-folder.ts";
 
 /** Raised when the meaning of finished folders changes; a stage can put its own format number into `inputs`. */
 const FORMAT = 1;
@@ -25,6 +25,8 @@ export interface PlannedStage {
   state: StageState;
   /** Of the finished folder, whatever its key. */
   manifest?: Manifest | undefined;
+  /** What finished or unfinished work there was made from. */
+  earlier?: Pick<Manifest, "inputs" | "needs"> | undefined;
 }
 
 /** Keys and states of all stages; writes nothing. Stages must come after those that they need. */
@@ -48,31 +50,30 @@ export async function planStages(
     );
     const key = hashJson({ format: FORMAT, stage: stage.name, inputs, needs });
     const manifest = readManifest(join(out, stage.name));
+    const partial = partialFolder(out, stage.name);
+    const unfinished = existsSync(partial) ? (readPartial(partial) ?? { key: "" }) : undefined;
+    const { inputs: had, needs: used } = manifest ?? (unfinished as Partial<Manifest> | undefined) ?? {};
     planned.set(stage.name, {
-      stage,
-      key,
-      inputs,
-      needs,
-      manifest,
-      state: stateOf(stage.name, key, manifest, out),
+      ...{ stage, key, inputs, needs, manifest },
+      ...(had && used && { earlier: { inputs: had, needs: used } }),
+      state: stateOf(key, manifest?.key, unfinished?.key),
     });
   }
   return [...planned.values()];
 }
 
-function stateOf(name: string, key: string, manifest: Manifest | undefined, out: string): StageState {
-  if (manifest) return manifest.key === key ? "finished" : "changed";
-  const partial = join(out, `${name}.partial`);
-  if (!existsSync(partial)) return "new";
-  return partialKey(partial) === key ? "resumable" : "discarded";
+function stateOf(key: string, finished: string | undefined, unfinished: string | undefined): StageState {
+  if (finished !== undefined) return finished === key ? "finished" : "changed";
+  if (unfinished === undefined) return "new";
+  return unfinished === key ? "resumable" : "discarded";
 }
 
-/** What differs between a finished stage and the plan, one line each: "base.steps: 1500 -> 300". */
-export function differences({ manifest, inputs, needs }: PlannedStage): string[] {
-  if (!manifest) return [];
-  const lines = changedLeaves(manifest.inputs, inputs);
-  for (const name of new Set([...Object.keys(manifest.needs), ...Object.keys(needs)])) {
-    const [old, now] = [manifest.needs[name], needs[name]];
+/** What differs between earlier work and the plan, one line each: "base.steps: 1500 -> 300". */
+export function differences({ earlier, inputs, needs }: PlannedStage): string[] {
+  if (!earlier) return [];
+  const lines = changedLeaves(earlier.inputs, inputs);
+  for (const name of new Set([...Object.keys(earlier.needs), ...Object.keys(needs)])) {
+    const [old, now] = [earlier.needs[name], needs[name]];
     if (old === undefined) lines.push(`stage ${name}: not used -> used`);
     else if (now === undefined) lines.push(`stage ${name}: used -> not used`);
     else if (old !== now) lines.push(`stage ${name}: its result is another one now`);

@@ -10,6 +10,8 @@ export interface Progress {
   total: number;
   /** What is counted, for the rate: "images" in "2.5 images/s". Default: steps, "it/s". */
   unit?: string;
+  /** Images in one step, to tell images/s too. */
+  images?: number;
   /** Values worth showing, e.g. { loss: 0.12 }. */
   values?: Record<string, number>;
 }
@@ -22,6 +24,14 @@ export interface StageContext {
   readonly input: (stage: string) => string;
   readonly signal: AbortSignal;
   readonly progress: (progress: Omit<Progress, "stage">) => void;
+  /** Tells people something that is no progress: an estimate, a warning. */
+  readonly note: (text: string) => void;
+  /** Folder of the experiment. */
+  readonly out: string;
+  /** Fingerprint of everything that this stage's result depends on. */
+  readonly key: string;
+  /** A checkpoint to start from instead of the newest one of unfinished work. */
+  readonly resume?: string | undefined;
 }
 
 export interface Stage {
