@@ -2,15 +2,26 @@
 // noises and timesteps of `profile` find the minority and a random draw per image (`single`, `reference`) does not.
 import type { Denoiser } from "../pipelines/index.ts";
 import type { Scheduler } from "../schedulers/index.ts";
-import { full, inferenceMode, randint, randn, scope, stack, type Tensor, tensor } from "../torch/index.ts";
-import { type LatentSet, stepGenerator } from "./latent-set.ts";
-import { diffusionLoss, perSampleLoss } from "./per-sample-loss.ts";
+import {
+  type Device,
+  full,
+  type Generator,
+  inferenceMode,
+  InvDiffError,
+  randint,
+  randn,
+  scope,
+  stack,
+  type Tensor,
+} from "../torch/index.ts";
+import { latentsOf } from "./draw-batch.ts";
+import { type DiffusionBatch, diffusionLoss, perSampleLoss } from "./per-sample-loss.ts";
+import { stepGenerator } from "./step-generator.ts";
+import { firstCaptions, type TrainingSet } from "./training-set.ts";
 
 export type SignalName = "profile" | "single" | "reference";
 
-export interface SignalOptions {
-  readonly seed: number;
-  readonly batchSize: number;
+export interface ProfileOptions {
   /** Timesteps of `profile`; the other signals draw one per image. */
   readonly timesteps: readonly number[];
   /** Noises per timestep of `profile`. */
@@ -18,118 +29,130 @@ export interface SignalOptions {
   /**
    * What `profile` compares each loss with. "empty-caption": the same image's loss under the empty caption, for the
    * same noise, so that what makes a picture hard as such cancels out and what its caption makes unlikely remains.
-   * It needs a base trained with caption dropout. "none": the loss itself.
+   * It needs a base trained with caption dropout. "none": nothing, the loss itself. "both": a column of each.
    */
-  readonly contrast?: "empty-caption" | "none";
-  /** Called after each batch; may wait (a turn of the event loop) and may throw to stop. */
+  readonly contrast?: "empty-caption" | "none" | "both";
+}
+
+export interface SignalOptions extends ProfileOptions {
+  readonly seed: number;
+  readonly batchSize: number;
+  /** Only the rows from `first` to before `last`; `first` is a multiple of the batch size. Default: all. */
+  readonly rows?: { readonly first: number; readonly last: number };
+  /** Called after each batch with the rows done; may wait (a turn of the event loop) and may throw to stop. */
   readonly onBatch?: (done: number, total: number) => void | Promise<void>;
 }
 
-/** Losses of every image in every column; a column is one (timestep, noise) pair. */
+export interface SignalColumn {
+  readonly timestep: number | "random";
+  /** Which of the noises. */
+  readonly noise: number;
+  /** Whether the loss under the empty caption is subtracted. */
+  readonly contrast: boolean;
+}
+
+/** Losses of every image in every column. */
 export interface Signal {
   /** [N][columns], row-major. */
   readonly losses: Float32Array;
-  readonly columns: readonly { readonly timestep: number | "random"; readonly noise: number }[];
+  readonly columns: readonly SignalColumn[];
 }
 
-interface Parts {
-  readonly denoiser: Denoiser;
-  readonly scheduler: Scheduler;
+/** The columns that `measureSignal` gives. */
+export function signalColumns(name: SignalName, options: ProfileOptions): SignalColumn[] {
+  if (name !== "profile") return [{ timestep: "random", noise: 0, contrast: false }];
+  const { timesteps, noises, contrast = "empty-caption" } = options;
+  const kinds = contrast === "both" ? [false, true] : [contrast === "empty-caption"];
+  const numbers = Array.from({ length: noises }, (_, noise) => noise);
+  return timesteps.flatMap((timestep) =>
+    numbers.flatMap((noise) => kinds.map((contrast) => ({ timestep, noise, contrast }))),
+  );
 }
 
-/** Measures the named signal over the whole set; only N x columns numbers are kept. */
-export function measureSignal(
+/**
+ * Measures the named signal under a frozen denoiser; only rows x columns numbers are kept. What is random depends on the
+ * seed and on a batch's first row: rows measured in parts give the very numbers of all rows at once.
+ */
+export async function measureSignal(
   name: SignalName,
-  parts: Parts,
-  set: LatentSet,
+  parts: { readonly denoiser: Denoiser; readonly scheduler: Scheduler },
+  set: TrainingSet,
   options: SignalOptions,
 ): Promise<Signal> {
-  return name === "profile" ? profile(parts, set, options) : randomDraw(name, parts, set, options);
-}
-
-/** The same noises and timesteps for every image: images differ by their loss only through what they show. */
-async function profile(
-  { denoiser, scheduler }: Parts,
-  set: LatentSet,
-  options: SignalOptions,
-): Promise<Signal> {
-  const { timesteps, noises: count, seed, contrast = "empty-caption" } = options;
-  const [, ...shape] = set.latents.shape;
-  const { device } = set.latents;
-  const draw = () => randn([count, ...shape], { generator: stepGenerator(seed, 0) }).to(device);
-  using noises = scope(draw);
-  const columns = timesteps.flatMap((timestep) =>
-    Array.from({ length: count }, (_, noise) => ({ timestep, noise })),
-  );
-  using empty = set.states.slice(0, set.captions.length - 1);
-  const losses = await inBatches(set, options, columns.length, (rows) =>
-    stack(
-      columns.map(({ timestep, noise }) => {
-        const batch = {
-          ...rows,
-          noise: noises.slice(0, noise, noise + 1),
-          timesteps: full([rows.latents.shape[0]!], timestep, { dtype: "int64", device }),
-        };
-        const own = diffusionLoss(denoiser, scheduler, batch);
-        if (contrast === "none") return own;
-        const encoderHiddenStates = empty.expand([...rows.encoderHiddenStates.shape]);
-        return own.sub(diffusionLoss(denoiser, scheduler, { ...batch, encoderHiddenStates }));
-      }),
-      1,
-    ),
-  );
+  const { seed, batchSize, timesteps, noises: count, contrast, onBatch } = options;
+  const { first: begin, last: end } = options.rows ?? { first: 0, last: set.ids.length };
+  if (begin % batchSize !== 0)
+    throw new InvDiffError(`measureSignal: no batch of ${batchSize} begins at row ${begin}.`);
+  const columns = signalColumns(name, options);
+  const losses = new Float32Array((end - begin) * columns.length);
+  const captions = firstCaptions(set);
+  using noises = scope(() => normal([count, ...set.latentShape], stepGenerator(seed, 0), set.device));
+  using empty = columns.some((column) => column.contrast) ? await emptyStates(set) : undefined;
+  for (let first = begin; first < end; first += batchSize) {
+    const rows = Int32Array.from({ length: Math.min(batchSize, end - first) }, (_, i) => first + i);
+    const encoded = await set.load({ rows, captions: captions.subarray(first, first + rows.length) });
+    using _moments = encoded.moments;
+    using states = encoded.encoderHiddenStates;
+    const measure = () => {
+      const latents = latentsOf(encoded, set.scalingFactor);
+      const draws =
+        name === "profile"
+          ? sharedDraws(latents, timesteps, noises)
+          : [randomDraw(latents, parts.scheduler.numTrainTimesteps, stepGenerator(seed, first))];
+      const measured = draws.flatMap((draw) => {
+        const loss = (encoderHiddenStates: Tensor) =>
+          scope(() => lossOf(name, parts, { latents, encoderHiddenStates, ...draw }));
+        const own = loss(states);
+        if (!empty) return [own];
+        const difference = own.sub(loss(empty.expand([...states.shape])));
+        return contrast === "both" ? [own, difference] : [difference];
+      });
+      return stack(measured, 1).toArray() as Float32Array;
+    };
+    losses.set(
+      inferenceMode(() => scope(measure)),
+      (first - begin) * columns.length,
+    );
+    await onBatch?.(first + rows.length - begin, end - begin);
+  }
   return { losses, columns };
 }
 
-/** One random timestep and noise per image; `reference` compares the prediction with the latents, as its code does. */
-async function randomDraw(
-  name: "single" | "reference",
-  { denoiser, scheduler }: Parts,
-  set: LatentSet,
-  options: SignalOptions,
-): Promise<Signal> {
-  const losses = await inBatches(set, options, 1, (rows, first) => {
-    const generator = stepGenerator(options.seed, first);
-    const { device } = rows.latents;
-    const noise = randn([...rows.latents.shape], { generator }).to(device);
-    const drawn = randint(scheduler.numTrainTimesteps, [noise.shape[0]!], { generator, dtype: "int64" });
-    const timesteps = drawn.to(device);
-    if (name === "single")
-      return diffusionLoss(denoiser, scheduler, { ...rows, noise, timesteps }).unsqueeze(1);
-    const noisyLatents = scheduler.addNoise(rows.latents, noise, timesteps);
-    const prediction = denoiser.forward(noisyLatents, timesteps, rows.encoderHiddenStates);
-    return perSampleLoss(prediction, rows.latents).unsqueeze(1);
-  });
-  return { losses, columns: [{ timestep: "random", noise: 0 }] };
+/** Text states of the empty caption, [1, L, D]. */
+async function emptyStates(set: TrainingSet): Promise<Tensor> {
+  const captions = Int32Array.of(set.captions.length - 1);
+  const { moments, encoderHiddenStates } = await set.load({ rows: Int32Array.of(0), captions });
+  moments.dispose();
+  return encoderHiddenStates;
 }
 
-type Rows = { latents: Tensor; encoderHiddenStates: Tensor };
+type Draw = Pick<DiffusionBatch, "noise" | "timesteps">;
 
-async function inBatches(
-  set: LatentSet,
-  { batchSize, onBatch }: SignalOptions,
-  columns: number,
-  measure: (rows: Rows, first: number) => Tensor,
-): Promise<Float32Array> {
-  const total = set.ids.length;
-  const losses = new Float32Array(total * columns);
-  for (let first = 0; first < total; first += batchSize) {
-    const last = Math.min(first + batchSize, total);
-    const part = inferenceMode(() =>
-      scope(() => {
-        const captions = tensor(set.captionOf.slice(first, last), {
-          dtype: "int64",
-          device: set.latents.device,
-        });
-        const rows = {
-          latents: set.latents.slice(0, first, last),
-          encoderHiddenStates: set.states.indexSelect(0, captions),
-        };
-        return measure(rows, first).toArray() as Float32Array;
-      }),
-    );
-    losses.set(part, first * columns);
-    await onBatch?.(last, total);
-  }
-  return losses;
+const normal = (shape: readonly number[], generator: Generator, device: Device): Tensor =>
+  randn([...shape], { generator }).to(device);
+
+/** The same noises and timesteps for every image: losses differ only through what the images show. */
+const sharedDraws = ({ shape, device }: Tensor, timesteps: readonly number[], noises: Tensor): Draw[] =>
+  timesteps.flatMap((timestep) => {
+    const all = full([shape[0]!], timestep, { dtype: "int64", device });
+    return noises.split(1, 0).map((noise) => ({ noise, timesteps: all }));
+  });
+
+/** A noise and a timestep of its own for each image. */
+function randomDraw({ shape, device }: Tensor, trainTimesteps: number, generator: Generator): Draw {
+  const noise = normal(shape, generator, device);
+  const timesteps = randint(trainTimesteps, [shape[0]!], { generator, dtype: "int64" });
+  return { noise, timesteps: timesteps.to(device) };
+}
+
+/** The diffusion loss, [B]; `reference` compares the prediction with the latents, as its code does. */
+function lossOf(
+  name: SignalName,
+  { denoiser, scheduler }: Parameters<typeof measureSignal>[1],
+  batch: DiffusionBatch,
+): Tensor {
+  if (name !== "reference") return diffusionLoss(denoiser, scheduler, batch);
+  const { latents, noise, timesteps, encoderHiddenStates } = batch;
+  const noisyLatents = scheduler.addNoise(latents, noise, timesteps);
+  return perSampleLoss(denoiser.forward(noisyLatents, timesteps, encoderHiddenStates), latents);
 }
