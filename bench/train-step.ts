@@ -4,19 +4,31 @@ import { readFileSync } from "node:fs";
 
 import {
   diffusionLoss,
-  drawBatch,
-  fineTuneStep,
   GuidedDenoiser,
-  guidanceStep,
-  type LatentSet,
+  groupsObjective,
+  meanObjective,
+  type Objective,
+  planBatch,
   stepGenerator,
   type Trainer,
+  type TrainingSet,
+  trainStep,
 } from "../src/method/index.ts";
 import { UNet2DConditionModel, type UNetConfig } from "../src/models/index.ts";
 import { AdamW, Ema, Lora } from "../src/nn/index.ts";
 import { loadScheduler } from "../src/schedulers/index.ts";
-import { cat, full, Generator, inferenceMode, randn, scope, type Tensor } from "../src/torch/index.ts";
-import { calls, median, prepare, printResult, timeCalls } from "./measure.ts";
+import {
+  cat,
+  full,
+  Generator,
+  inferenceMode,
+  keep,
+  randn,
+  scope,
+  type Tensor,
+  tensor,
+} from "../src/torch/index.ts";
+import { calls, median, now, prepare, printResult, timeCalls } from "./measure.ts";
 
 const BATCH = 64;
 const IMAGES = 512;
@@ -26,22 +38,32 @@ prepare();
 const config = JSON.parse(readFileSync(new URL("unet/config.json", folder), "utf8")) as UNetConfig;
 const scheduler = loadScheduler(new URL("scheduler", folder).pathname);
 const generator = new Generator().manualSeed(0);
-const set: LatentSet = {
+const moments = randn([IMAGES, 8, 8, 8], { generator });
+const captionStates = randn([3, 16, 64], { generator });
+const index = (values: Int32Array): Tensor => tensor(values, { dtype: "int64" });
+const set: TrainingSet = {
   ids: Array.from({ length: IMAGES }, (_, i) => String(i)),
-  latents: randn([IMAGES, 4, 8, 8], { generator }),
   captions: ["a", "b", ""],
-  states: randn([3, 16, 64], { generator }),
-  captionOf: Int32Array.from({ length: IMAGES }, (_, i) => i % 2),
+  captionsOf: Array.from({ length: IMAGES }, (_, i) => [i % 2]),
+  ...{ latentShape: [4, 8, 8], scalingFactor: 1, device: "cpu" },
+  load: ({ rows, captions }) =>
+    Promise.resolve(
+      scope(() => ({
+        moments: keep(moments.indexSelect(0, index(rows))),
+        encoderHiddenStates: keep(captionStates.indexSelect(0, index(captions))),
+      })),
+    ),
+  [Symbol.dispose]: () => {},
 };
 const indices = Int32Array.from({ length: BATCH }, (_, i) => (i * 7) % IMAGES);
 
 function trainerFor(
   denoiser: Trainer["denoiser"],
   weights: ReadonlyMap<string, Tensor>,
+  objective: Objective,
 ): Trainer & { ema: Ema } {
   return {
-    denoiser,
-    scheduler,
+    ...{ denoiser, scheduler, objective },
     parameters: [...weights.values()],
     optimizer: new AdamW(weights),
     ema: new Ema(weights, { decay: 0.995 }),
@@ -56,18 +78,24 @@ const values: Record<string, number> = {};
 const measure = (name: string, fn: () => void): void => {
   values[name] = median(timeCalls(fn, { warmup: 3, calls }));
 };
+const measureAsync = async (name: string, fn: () => Promise<unknown>): Promise<void> => {
+  const times: number[] = [];
+  for (let i = 0; i < calls + 3; i++) {
+    const start = now();
+    await fn();
+    times.push(now() - start);
+  }
+  values[name] = median(times.slice(3));
+};
 
 // 1. A training step: noise, forward, loss, backward, clip, AdamW, EMA; and its parts.
 const unet = UNet2DConditionModel.seeded(config, 0).train();
-const trainer = trainerFor(unet, unet.stateDict());
+const trainer = trainerFor(unet, unet.stateDict(), meanObjective);
 let step = 0;
-measure("training step", () => void fineTuneStep(trainer, set, indices, step++));
-const loss = (): Tensor =>
-  diffusionLoss(
-    trainer.denoiser,
-    scheduler,
-    drawBatch(set, indices, stepGenerator(0, step), trainer.draw),
-  ).mean();
+await measureAsync("training step", () => trainStep(trainer, set, indices, step++));
+const plan = () => planBatch(set, indices, stepGenerator(0, step), trainer.draw);
+const encoded = await set.load(plan().request);
+const loss = (): Tensor => diffusionLoss(trainer.denoiser, scheduler, plan().diffuse(encoded, 1)).mean();
 measure("  forward, loss", () => scope(() => loss().item()));
 measure("  forward, loss, backward", () => {
   scope(() => loss().backward());
@@ -101,11 +129,11 @@ measure("sampling step", () =>
 unet.requiresGrad_(false);
 const lora = new Lora(unet, { rank: 16 });
 const guided = new GuidedDenoiser(unet, { kind: "lora", lora }, { form: "difference", strength: 1 });
-const guidance = trainerFor(guided, lora.stateDict());
 const groups = {
   weights: Float32Array.from({ length: 2 * IMAGES }, (_, i) => ((i >> 1) % 2 === i % 2 ? 0.9 : 0.1)),
   count: 2,
   lambda: 1,
 };
-measure("guidance step (LoRA)", () => void guidanceStep(guidance, set, indices, step++, groups));
+const guidance = trainerFor(guided, lora.stateDict(), groupsObjective(groups));
+await measureAsync("guidance step (LoRA)", () => trainStep(guidance, set, indices, step++));
 printResult("ms", values);

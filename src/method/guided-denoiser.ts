@@ -1,8 +1,8 @@
 // The guided denoiser: a mean shift added to the frozen base, eps = eps_base + s * G(z, t, c) (paper section 3.3).
 // A wrapper with the U-Net's signature; the same strength in training and in sampling.
-import type { Lora } from "../nn/index.ts";
+import { type Lora, repeatable } from "../nn/index.ts";
 import type { Denoiser } from "../pipelines/index.ts";
-import { noGrad, type Tensor } from "../torch/index.ts";
+import { noGrad, type Tensor, where } from "../torch/index.ts";
 
 /**
  * What G is:
@@ -10,10 +10,14 @@ import { noGrad, type Tensor } from "../torch/index.ts";
  * - `residual`: G = a network of its own whose last layer starts at zero (the paper's picture);
  * - `blend`: eps = ratio * eps_delta + (1 - ratio) * eps_base (the reference's code).
  */
-export type Guidance =
+export type Guidance = (
   | { readonly form: "difference"; readonly strength: number }
   | { readonly form: "residual"; readonly strength: number }
-  | { readonly form: "blend"; readonly ratio: number };
+  | { readonly form: "blend"; readonly ratio: number }
+) & {
+  /** Below this timestep there is no guidance, and the module is not run; default 0: it is everywhere. */
+  readonly from?: number;
+};
 
 export type GuidanceForm = Guidance["form"];
 
@@ -33,30 +37,54 @@ export class GuidedDenoiser implements Denoiser {
   }
 
   forward(sample: Tensor, timesteps: Tensor, encoderHiddenStates: Tensor): Tensor {
-    const { guidance, module } = this;
-    const frozen = (): Tensor => {
-      const run = (): Tensor => this.base.forward(sample, timesteps, encoderHiddenStates);
-      return noGrad(() => (module.kind === "lora" ? module.lora.withScale(0, run) : run()));
-    };
-    const trained = (): Tensor =>
-      module.kind === "lora"
-        ? module.lora.withScale(1, () => this.base.forward(sample, timesteps, encoderHiddenStates))
-        : module.network.forward(sample, timesteps, encoderHiddenStates);
+    const { from = 0 } = this.guidance;
+    if (from > 0) {
+      const inside = timesteps.ge(from).toNumbers();
+      if (!inside.includes(1)) return this.frozen(sample, timesteps, encoderHiddenStates);
+      if (inside.includes(0)) {
+        const mask = timesteps.ge(from).view([-1, 1, 1, 1]);
+        const guided = this.guided(sample, timesteps, encoderHiddenStates);
+        return where(mask, guided, this.frozen(sample, timesteps, encoderHiddenStates));
+      }
+    }
+    return this.guided(sample, timesteps, encoderHiddenStates);
+  }
+
+  private frozen(...args: Parameters<Denoiser["forward"]>): Tensor {
+    const run = (): Tensor => this.base.forward(...args);
+    return noGrad(() => (this.module.kind === "lora" ? this.module.lora.withScale(0, run) : run()));
+  }
+
+  private trained(...args: Parameters<Denoiser["forward"]>): Tensor {
+    const { module } = this;
+    if (module.kind === "network") return module.network.forward(...args);
+    // Where activations are recomputed in the backward pass, the adapters are on again.
+    return repeatable(
+      (run) => module.lora.withScale(1, run),
+      () => this.base.forward(...args),
+    );
+  }
+
+  private guided(...args: Parameters<Denoiser["forward"]>): Tensor {
+    const { guidance } = this;
     switch (guidance.form) {
       case "difference": {
         const { strength } = guidance;
         // base + 1 * (phi - base) = phi: the base need not run at full strength.
-        if (strength === 1) return trained();
-        if (strength === 0) return frozen();
-        const base = frozen();
-        return base.add(trained().sub(base), { alpha: strength });
+        if (strength === 1) return this.trained(...args);
+        if (strength === 0) return this.frozen(...args);
+        const base = this.frozen(...args);
+        return base.add(this.trained(...args).sub(base), { alpha: strength });
       }
       case "residual":
-        return frozen().add(trained(), { alpha: guidance.strength });
-      case "blend":
-        return trained()
+        return this.frozen(...args).add(this.trained(...args), { alpha: guidance.strength });
+      case "blend": {
+        // The base first: its activations are gone before the module's are kept.
+        const base = this.frozen(...args);
+        return this.trained(...args)
           .mul(guidance.ratio)
-          .add(frozen(), { alpha: 1 - guidance.ratio });
+          .add(base, { alpha: 1 - guidance.ratio });
+      }
     }
   }
 }

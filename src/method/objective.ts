@@ -1,6 +1,6 @@
-// Group objective of stage 3: mean over groups + lambda * variance over groups of the group losses.
+// Objectives of the two training stages. Stage 3: mean over groups + lambda * variance over groups of the group losses.
 // Paper section 3.4; reference: train_text_to_image.py (--eiil 1).
-import { ShapeError, type Tensor } from "../torch/index.ts";
+import { ShapeError, type Tensor, tensor } from "../torch/index.ts";
 
 export interface GroupObjective {
   /** mean + lambda * variance, or the mean alone if only one group is present; 0-dim. */
@@ -10,6 +10,8 @@ export interface GroupObjective {
   readonly variance: Tensor;
   /** Weighted mean loss of each present group, [present]. */
   readonly groupLosses: Tensor;
+  /** Which groups are present, int64 [present]. */
+  readonly present: Tensor;
 }
 
 /**
@@ -31,5 +33,48 @@ export function groupObjective(perSample: Tensor, weights: Tensor, lambda: numbe
   const several = groupLosses.numel > 1;
   const variance = several ? groupLosses.variance([0], { correction: 1 }) : mean.detach().mul(0);
   const loss = several ? mean.add(variance.mul(lambda)) : mean;
-  return { loss, mean, variance, groupLosses };
+  return { loss, mean, variance, groupLosses, present };
+}
+
+/** What an objective tells besides the loss. */
+export interface ObjectiveValues {
+  readonly mean?: number;
+  readonly variance?: number;
+  /** Loss of each group that is present in the batch. */
+  readonly groupLosses?: ReadonlyMap<number, number>;
+}
+
+/** From the losses [B] of the images `rows` to what is minimised; `values` reads its numbers, after the backward pass. */
+export type Objective = (
+  losses: Tensor,
+  rows: Int32Array,
+) => { readonly loss: Tensor; readonly values?: () => ObjectiveValues };
+
+/** Stage 1: mean of l_i over the batch. */
+export const meanObjective: Objective = (losses) => ({ loss: losses.mean() });
+
+/** Stage 3, with soft group weights of all images, [N][count] row-major. */
+export function groupsObjective({
+  weights,
+  count,
+  lambda,
+}: {
+  readonly weights: Float32Array;
+  readonly count: number;
+  readonly lambda: number;
+}): Objective {
+  return (losses, rows) => {
+    const own = Float32Array.from({ length: rows.length * count }, (_, i) => {
+      const row = rows[Math.floor(i / count)]!;
+      return weights[row * count + (i % count)]!;
+    });
+    const given = tensor(own, { shape: [rows.length, count], device: losses.device });
+    const { loss, mean, variance, groupLosses, present } = groupObjective(losses, given, lambda);
+    const values = (): ObjectiveValues => {
+      const each = groupLosses.toNumbers();
+      const byGroup = new Map(present.toNumbers().map((g, i) => [g, each[i]!]));
+      return { mean: mean.item(), variance: variance.item(), groupLosses: byGroup };
+    };
+    return { loss, values };
+  };
 }

@@ -1,102 +1,162 @@
 // One optimisation step of either training stage. They differ by the denoiser and the objective only.
-import { type AdamW, clipGradNorm_, type Ema } from "../nn/index.ts";
+import {
+  type AdamW,
+  CheckpointTape,
+  clipGradNorm_,
+  type Ema,
+  type LossScaler,
+  withTape,
+} from "../nn/index.ts";
 import type { Denoiser } from "../pipelines/index.ts";
 import type { Scheduler } from "../schedulers/index.ts";
-import { InvDiffError, scope, type Tensor, tensor } from "../torch/index.ts";
-import { type DrawOptions, drawBatch, type LatentSet, stepGenerator } from "./latent-set.ts";
-import { groupObjective } from "./objective.ts";
-import { diffusionLoss } from "./per-sample-loss.ts";
+import { autocast, type DType, InvDiffError, scope, type Tensor } from "../torch/index.ts";
+import { type DrawOptions, planBatch } from "./draw-batch.ts";
+import type { Objective, ObjectiveValues } from "./objective.ts";
+import { type DiffusionBatch, diffusionLoss } from "./per-sample-loss.ts";
+import { stepGenerator } from "./step-generator.ts";
+import type { TrainingSet } from "./training-set.ts";
 
 /** What a training run holds from step to step. */
 export interface Trainer {
   readonly denoiser: Denoiser;
   readonly scheduler: Scheduler;
+  readonly objective: Objective;
   /** Tensors that the optimizer changes. */
   readonly parameters: readonly Tensor[];
   readonly optimizer: AdamW;
-  readonly ema?: Ema;
+  readonly ema?: Ema | undefined;
   readonly learningRate: (step: number) => number;
   readonly maxGradNorm: number;
   readonly seed: number;
   readonly draw: DrawOptions;
+  /** Batches whose gradients are averaged before the weights change; the objective is that of each batch. */
+  readonly accumulation?: number;
+  /** Factor of each training timestep's loss, [T]: see `minSnrWeights`. */
+  readonly lossWeights?: Tensor | undefined;
+  /** What the denoiser computes in (automatic mixed precision); weights, loss and optimizer stay in float32. */
+  readonly precision?: DType;
+  /** For float16. */
+  readonly scaler?: LossScaler | undefined;
+  /** Recomputes activations in the backward pass instead of keeping them. */
+  readonly gradientCheckpointing?: boolean;
 }
 
-export interface StepResult {
+export interface StepResult extends ObjectiveValues {
   readonly loss: number;
   readonly gradNorm: number;
-  /** Guidance only: mean and variance over the groups, and each present group's loss. */
-  readonly mean?: number;
-  readonly variance?: number;
-  readonly groupLosses?: readonly number[];
+  readonly learningRate: number;
+  /** The step of a float16 run whose gradients overflowed: nothing was changed but the scale. */
+  readonly skipped: boolean;
 }
 
-/** Stage 1: the plain diffusion loss, mean of l_i over the batch. */
-export const fineTuneStep = (
-  trainer: Trainer,
-  set: LatentSet,
-  indices: Int32Array,
-  step: number,
-): StepResult => optimise(trainer, { set, indices, step }, (losses) => ({ loss: losses.mean() }));
-
-export interface GroupOptions {
-  /** Soft group weights of all images, [N][count] row-major. */
-  readonly weights: Float32Array;
-  readonly count: number;
-  readonly lambda: number;
-}
-
-/** Stage 3: mean over groups + lambda * variance over groups of the group losses. */
-export const guidanceStep = (
-  trainer: Trainer,
-  set: LatentSet,
-  indices: Int32Array,
-  step: number,
-  { weights, count, lambda }: GroupOptions,
-): StepResult =>
-  optimise(trainer, { set, indices, step }, (losses) => {
-    const rows = Float32Array.from({ length: indices.length * count }, (_, i) => {
-      const row = indices[Math.floor(i / count)]!;
-      return weights[row * count + (i % count)]!;
-    });
-    const { loss, mean, variance, groupLosses } = groupObjective(
-      losses,
-      tensor(rows, { shape: [indices.length, count], device: losses.device }),
-      lambda,
-    );
-    return {
-      loss,
-      values: { mean: mean.item(), variance: variance.item(), groupLosses: groupLosses.toNumbers() },
-    };
-  });
-
-interface Work {
-  readonly set: LatentSet;
-  readonly indices: Int32Array;
+/** The loss or its gradient is no number any more; the weights are still those of the step before. */
+export class NonFiniteLossError extends InvDiffError {
+  override readonly kind = "user";
   readonly step: number;
+  /** Ids of the images of the step's batches. */
+  readonly ids: readonly string[];
+  constructor(what: string, step: number, ids: readonly string[]) {
+    const some = ids.slice(0, 8).join(", ") + (ids.length > 8 ? `, ... (${ids.length} images)` : "");
+    super(
+      `The ${what} at step ${step + 1} is not a finite number. Lower the learning rate or use another precision, ` +
+        `and look at the images of the batch: ${some}.`,
+    );
+    this.step = step;
+    this.ids = ids;
+  }
 }
 
-function optimise(
+/**
+ * Draws, measures, and changes the weights once; `rows` are the images of all accumulated batches, which have one size.
+ * Every random number depends on the trainer's seed and `step` alone. Throws NonFiniteLossError before anything changes.
+ */
+export async function trainStep(
   trainer: Trainer,
-  { set, indices, step }: Work,
-  objective: (losses: Tensor) => { loss: Tensor; values?: Omit<StepResult, "loss" | "gradNorm"> },
-): StepResult {
-  const { denoiser, scheduler, optimizer, parameters, maxGradNorm, ema } = trainer;
-  const result = scope(() => {
-    const batch = drawBatch(set, indices, stepGenerator(trainer.seed, step), trainer.draw);
-    const { loss, values } = objective(diffusionLoss(denoiser, scheduler, batch));
-    loss.backward();
-    return { loss: loss.item(), ...values };
-  });
-  if (!Number.isFinite(result.loss)) {
+  set: TrainingSet,
+  rows: Int32Array,
+  step: number,
+): Promise<StepResult> {
+  const { accumulation = 1, optimizer } = trainer;
+  const size = rows.length / accumulation;
+  const results: BatchResult[] = [];
+  try {
+    for (let part = 0; part < accumulation; part++) {
+      const own = rows.subarray(part * size, (part + 1) * size);
+      const plan = planBatch(set, own, stepGenerator(trainer.seed, step * accumulation + part), trainer.draw);
+      const encoded = await set.load(plan.request);
+      try {
+        results.push(scope(() => accumulate(trainer, plan.diffuse(encoded, set.scalingFactor), own)));
+      } finally {
+        encoded.moments.dispose();
+        encoded.encoderHiddenStates.dispose();
+      }
+    }
+    const loss = mean(results.map((result) => result.loss));
+    const ids = () => Array.from(rows, (row) => set.ids[row]!);
+    if (!Number.isFinite(loss) && !trainer.scaler) throw new NonFiniteLossError("loss", step, ids());
+    return { ...averaged(results), loss, ...update(trainer, step, ids) };
+  } finally {
     optimizer.zeroGrad();
-    throw new InvDiffError(
-      `The loss became ${result.loss} at step ${step}. Lower the learning rate, or look for broken images among ${[...indices.slice(0, 4)].map((i) => set.ids[i]).join(", ")}...`,
-    );
   }
-  const gradNorm = clipGradNorm_(parameters, maxGradNorm);
+}
+
+export type BatchResult = ObjectiveValues & { readonly loss: number };
+
+/** Adds a batch's share of the gradients; `rows` are its images. */
+export function accumulate(trainer: Trainer, batch: DiffusionBatch, rows: Int32Array): BatchResult {
+  const { denoiser, scheduler, objective, lossWeights, scaler, accumulation = 1 } = trainer;
+  const { precision = "float32" } = trainer;
+  using tape = trainer.gradientCheckpointing ? new CheckpointTape() : undefined;
+  return scope(() => {
+    const { device } = batch.latents;
+    const mixed: Denoiser = {
+      forward: (...args) => autocast({ device, dtype: precision }, () => denoiser.forward(...args)),
+    };
+    const losses = withTape(tape, () =>
+      diffusionLoss(precision === "float32" ? denoiser : mixed, scheduler, batch),
+    );
+    const weighted = lossWeights ? losses.mul(lossWeights.indexSelect(0, batch.timesteps)) : losses;
+    const { loss, values } = objective(weighted, rows);
+    const share = accumulation > 1 ? loss.div(accumulation) : loss;
+    (scaler ? scaler.scale(share) : share).backward();
+    tape?.backward();
+    return { ...values?.(), loss: loss.item() };
+  });
+}
+
+/**
+ * Changes the weights by the gradients that were added up, and takes the averages on; `ids` names the images in an error.
+ * Throws NonFiniteLossError before anything changes.
+ */
+export function update(
+  trainer: Trainer,
+  step: number,
+  ids: () => readonly string[],
+): Pick<StepResult, "gradNorm" | "learningRate" | "skipped"> {
+  const { optimizer, parameters, ema, scaler, maxGradNorm } = trainer;
+  const finite = scaler?.unscale_(parameters) ?? true;
+  const gradNorm = finite ? clipGradNorm_(parameters, maxGradNorm) : Infinity;
+  if (finite && !Number.isFinite(gradNorm)) throw new NonFiniteLossError("gradient", step, ids());
+  scaler?.update(finite);
+  if (scaler && scaler.state().scale < 1)
+    throw new NonFiniteLossError("gradient, even unscaled,", step, ids());
   optimizer.lr = trainer.learningRate(step);
-  optimizer.step();
-  optimizer.zeroGrad();
-  ema?.step();
-  return { ...result, gradNorm };
+  if (finite) {
+    optimizer.step();
+    ema?.step();
+  }
+  return { gradNorm, learningRate: optimizer.lr, skipped: !finite };
+}
+
+const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;
+
+/** Means over the batches; a group's over those in which it is present. */
+function averaged(results: readonly ObjectiveValues[]): ObjectiveValues {
+  const [first] = results;
+  if (first?.groupLosses === undefined || results.length === 1) return first ?? {};
+  const of = (pick: (values: ObjectiveValues) => number | undefined) =>
+    mean(results.map(pick).filter((value) => value !== undefined));
+  const groups = [...new Set(results.flatMap((result) => [...(result.groupLosses?.keys() ?? [])]))].sort();
+  const groupLosses = new Map(groups.map((g) => [g, of((result) => result.groupLosses?.get(g))]));
+  return { mean: of((r) => r.mean), variance: of((r) => r.variance), groupLosses };
 }

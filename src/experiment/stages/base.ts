@@ -2,29 +2,30 @@
 import { join } from "node:path";
 
 import { shuffledBatches } from "../../data/index.ts";
-import { fineTuneStep, type Trainer } from "../../method/index.ts";
+import { meanObjective } from "../../method/index.ts";
 import { saveUnet } from "../../models/index.ts";
-import { AdamW, Ema, lrSchedule } from "../../nn/index.ts";
 import { writeFileAtomic } from "../../torch/index.ts";
 import { resolveUnet } from "../config.ts";
 import type { Stage } from "../stage.ts";
-import { initialUnet, loadLatentSet, modelHash, openNoiseSchedule } from "./materials.ts";
-import { recentMean, removeCheckpoints, trainingLoop } from "./training-loop.ts";
+import { recentMean } from "../training/loop.ts";
+import { removeCheckpoints, runTraining } from "../training/run-training.ts";
+import { decisiveOptions, imagesPerStep } from "../training/settings.ts";
+import { initialUnet, modelHash, openNoiseSchedule } from "./materials.ts";
+import { openStageSet, openValidationSet } from "./training-sets.ts";
 
 export const baseStage: Stage = {
   name: "base",
   needs: ["latents"],
-  inputs: async (config) => {
-    const { checkpointEvery: _, ...base } = config.base;
-    return {
-      seed: config.seed,
-      base,
-      unet: resolveUnet(config),
-      model: await modelHash(config, ["unet", "scheduler"]),
-    };
-  },
+  inputs: async (config) => ({
+    seed: config.seed,
+    base: decisiveOptions(config.base),
+    flip: config.data.flip,
+    unet: resolveUnet(config),
+    predictionType: config.model.predictionType,
+    model: await modelHash(config, ["unet", "scheduler"]),
+  }),
   async run(context) {
-    const { config, dir, input } = context;
+    const { config, dir } = context;
     const options = config.base;
     using unet = initialUnet(config);
     const parameters = unet.parameterCount();
@@ -33,35 +34,25 @@ export const baseStage: Stage = {
       writeFileAtomic(join(dir, "losses.json"), "[]");
       return { parameters, trained: false };
     }
-    using set = loadLatentSet(input("latents"), config.device);
-    const scheduler = openNoiseSchedule(config);
-    using optimizer = new AdamW(unet.namedParameters(), { weightDecay: options.weightDecay });
-    using ema = options.ema > 0 ? new Ema(unet.namedParameters(), { decay: options.ema }) : undefined;
-    const trainer: Trainer = {
-      denoiser: unet.train(),
-      scheduler,
-      parameters: unet.parameters(),
-      optimizer,
-      ema,
-      learningRate: lrSchedule(options.schedule, {
-        lr: options.learningRate,
-        warmupSteps: options.warmup,
-        totalSteps: options.steps,
-      }),
-      maxGradNorm: options.maxGradNorm,
-      seed: config.seed,
-      draw: { trainTimesteps: scheduler.numTrainTimesteps, captionDropout: options.captionDropout },
-    };
-    const history = await trainingLoop(context, {
-      ...options,
-      trainer,
-      weights: unet.stateDict(),
-      batches: shuffledBatches(set.ids.length, options.batchSize, config.seed),
-      step: (indices, step) => fineTuneStep(trainer, set, indices, step),
-    });
+    unet.requiresGrad_(true);
+    using set = await openStageSet(context);
+    using validation = await openValidationSet(context, options);
+    const losses = await runTraining(
+      context,
+      {
+        ...{ options, set, validation, denoiser: unet.train(), objective: meanObjective },
+        scheduler: openNoiseSchedule(config),
+        weights: unet.stateDict(),
+        frozen: new Map(),
+        batches: shuffledBatches(set.ids.length, imagesPerStep(options), config.seed),
+        seed: config.seed,
+        draw: { flip: config.data.flip, randomCrop: config.data.crop === "random" },
+      },
+      { stage: "finetune", unet },
+    );
     saveUnet(join(dir, "unet"), unet.eval());
-    writeFileAtomic(join(dir, "losses.json"), JSON.stringify(history));
+    writeFileAtomic(join(dir, "losses.json"), JSON.stringify(losses));
     removeCheckpoints(dir);
-    return { parameters, trained: true, finalLoss: recentMean(history) };
+    return { parameters, trained: true, steps: losses.length, finalLoss: recentMean(losses) };
   },
 };

@@ -17,7 +17,7 @@ import {
   tensor,
   writeFileAtomic,
 } from "../../torch/index.ts";
-import type { ExperimentConfig } from "../config.ts";
+import { type ExperimentConfig, hiddenColumns } from "../config.ts";
 import { hashJson } from "../hash.ts";
 import type { Stage, StageContext } from "../stage.ts";
 import { dataNeeds, folderItems, validationFolder } from "./folders.ts";
@@ -41,9 +41,10 @@ export interface ClassifierSummary {
 }
 
 /** Columns that the evaluation classifies: the named subject first, then the hidden attribute; empty without labels. */
-export const evaluatedColumns = ({
-  evaluation: { subjectColumn, hiddenColumn },
-}: ExperimentConfig): string[] => [subjectColumn, hiddenColumn].filter((column) => column !== undefined);
+export const evaluatedColumns = (config: ExperimentConfig): string[] => [
+  ...[config.evaluation.subjectColumn ?? []].flat(),
+  ...hiddenColumns(config),
+];
 
 /** Whether labels and a balanced validation folder are there to classify with. */
 export const canClassify = (config: ExperimentConfig): boolean =>

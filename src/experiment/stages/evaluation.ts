@@ -1,5 +1,6 @@
 // Stage "evaluation": proves in numbers what changed between base and guided model. Here, and only here, the hidden
 // attribute is looked at.
+import { firstCaptions } from "../../method/index.ts";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -8,7 +9,7 @@ import { type ImageItem, loadImages, toModelRange } from "../../data/index.ts";
 import { biasEstimate, countLabels, frechetDistance, shareEstimate } from "../../metrics/index.ts";
 import { loadClassifier } from "../../models/index.ts";
 import { adaptiveAvgPool2d, type Tensor, writeFileAtomic } from "../../torch/index.ts";
-import type { ExperimentConfig } from "../config.ts";
+import { type ExperimentConfig, hiddenColumns } from "../config.ts";
 import type { ClassifierEvaluation, GroupEvaluation, ModelEvaluation } from "../report/index.ts";
 import type { Stage, StageContext } from "../stage.ts";
 import {
@@ -25,7 +26,8 @@ import { evaluateGroups, readTrainingLabels } from "./group-labels.ts";
 import { type GalleryCaption, groupGallery } from "./group-gallery.ts";
 import { loadGroups } from "./groups.ts";
 import { frozen, mapBatches } from "./map-batches.ts";
-import { loadLatentSet, openVae, readJsonIfThere } from "./materials.ts";
+import { readItems } from "./items-file.ts";
+import { openVae, readJsonIfThere } from "./materials.ts";
 import { loadSamples } from "./samples.ts";
 
 /** result.json of this stage; the report is made of it. */
@@ -60,20 +62,21 @@ export const evaluationStage = (suffix: string, config: ExperimentConfig): Stage
     "samples-base",
     `samples${suffix}`,
   ],
-  inputs: async ({ evaluation: { bootstrap, hiddenColumn }, data }) => ({
+  inputs: async ({ evaluation: { bootstrap }, data }) => ({
     columns: evaluatedColumns(config),
     bootstrap,
     // With classifiers, their key stands for the validation images.
     ...(canClassify(config) ? {} : { validation: await validationInputs(config) }),
-    ...(data.kind === "folder" && hiddenColumn !== undefined
-      ? { labels: labelsHash(data.path!, [hiddenColumn]) }
+    ...(data.kind === "folder" && hiddenColumns(config).length > 0
+      ? { labels: labelsHash(data.path!, hiddenColumns(config)) }
       : {}),
   }),
   async run(context) {
     const { dir, input } = context;
-    using set = loadLatentSet(input("latents"));
+    const items = readItems(input("latents"));
+    const set = { ...items, captionOf: firstCaptions(items) };
     const trainingLabels = readTrainingLabels(context, set);
-    const stored = loadGroups(input(`groups${suffix}`));
+    const stored = loadGroups(input(`groups${suffix}`), set.ids);
     const groups = evaluateGroups(stored, trainingLabels);
     using judge = await openJudge(context);
     const base = await evaluateSamples(context, input("samples-base"), judge);
@@ -128,7 +131,8 @@ async function classifierJudge(context: StageContext): Promise<Judge> {
   const summary = JSON.parse(
     readFileSync(join(input("classifiers"), "classifiers.json"), "utf8"),
   ) as ClassifierSummary;
-  const { subjectColumn, hiddenColumn } = config.evaluation;
+  const { subjectColumn } = config.evaluation;
+  const [hiddenColumn] = hiddenColumns(config);
   const head = (column: string | undefined) => summary.heads.findIndex((item) => item.column === column);
   const subjectHead = head(subjectColumn);
   const hiddenHead = head(hiddenColumn);

@@ -1,7 +1,7 @@
 // Where the images of an experiment lie.
 import { join } from "node:path";
 
-import { type ImageItem, openImageFolder } from "../../data/index.ts";
+import { drawItems, type ImageItem, openImageFolder } from "../../data/index.ts";
 import type { ExperimentConfig } from "../config.ts";
 import type { StageContext } from "../stage.ts";
 
@@ -29,3 +29,10 @@ export function validationFolder({ config, input }: StageContext): FolderRef | u
 /** Ids, files and captions of a folder's images. Errors: those of `openImageFolder`. */
 export const folderItems = (config: ExperimentConfig, { path, split }: FolderRef): readonly ImageItem[] =>
   openImageFolder(path, { captionColumn: config.data.captionColumn, split }).items;
+
+/** The images to train on: all of the folder, or `data.maxTrainSamples` of them, drawn by the seed. */
+export function trainItems(config: ExperimentConfig, folder: FolderRef): readonly ImageItem[] {
+  const items = folderItems(config, folder);
+  const { maxTrainSamples } = config.data;
+  return maxTrainSamples === undefined ? items : drawItems(items, maxTrainSamples, config.seed);
+}

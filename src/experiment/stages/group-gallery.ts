@@ -1,5 +1,5 @@
 // The groups as people can look at them: per caption, the most typical images of each group and what they share.
-import { captionBuckets, type LatentSet } from "../../method/index.ts";
+import { captionBuckets } from "../../method/index.ts";
 import type { TrainingLabels } from "./group-labels.ts";
 import { hardGroups } from "./group-labels.ts";
 import type { StoredGroups } from "./groups.ts";
@@ -25,7 +25,11 @@ const labelOf = ({ scores, count }: StoredGroups, g: number): string =>
   scores && count === 2 ? (g === 0 ? "Usual group" : "Neglected group") : `Group ${g + 1}`;
 
 export function groupGallery(
-  set: Pick<LatentSet, "ids" | "captions" | "captionOf">,
+  set: {
+    readonly ids: readonly string[];
+    readonly captions: readonly string[];
+    readonly captionOf: Int32Array;
+  },
   groups: StoredGroups,
   labels: TrainingLabels | undefined,
 ): GalleryCaption[] {

@@ -1,4 +1,5 @@
 // The hidden attribute of the training images, for judging the groups afterwards. Evaluation only.
+import { hiddenColumns } from "../config.ts";
 import { readEvaluationColumns } from "../../data/evaluation-columns.ts";
 import { groupPurity, labellingPrecisionRecall, rocAuc } from "../../metrics/index.ts";
 import type { GroupEvaluation } from "../report/index.ts";
@@ -29,7 +30,7 @@ export function readTrainingLabels(
     captionOf,
   }: { ids: readonly string[]; captions: readonly string[]; captionOf: Int32Array },
 ): TrainingLabels | undefined {
-  const column = context.config.evaluation.hiddenColumn;
+  const [column] = hiddenColumns(context.config);
   if (column === undefined) return undefined;
   const { path, split } = trainFolder(context);
   const rows = readEvaluationColumns(path, [column], { split });

@@ -8,9 +8,9 @@ import { UNet2DConditionModel } from "../../models/index.ts";
 import type { Denoiser } from "../../pipelines/index.ts";
 import { Generator, inferenceMode, noGrad, randn, scope, type Tensor, tensor } from "../../torch/index.ts";
 import { defaultConfig } from "../config.ts";
-import { type GuidanceSettings, loadGuidance, makeGuidance } from "./guidance-model.ts";
+import { type GuidanceSettings, guidanceSettingsOf, loadGuidance, makeGuidance } from "./guidance-model.ts";
 
-const defaults = defaultConfig().guidance;
+const defaults = guidanceSettingsOf(defaultConfig());
 
 const TINY = {
   sample_size: 4,
@@ -58,28 +58,52 @@ describe("guidance", () => {
 
   const forms: Partial<GuidanceSettings>[] = [
     { form: "difference", module: "lora", rank: 2 },
+    { form: "difference", module: "lora", rank: 2, targets: ["attn1.to_q", "conv_out"] },
+    { form: "difference", module: "lora", rank: 2, from: 500 },
     { form: "difference", module: "copy" },
     { form: "residual", module: "copy" },
+    { form: "residual", module: "small4" },
     { form: "blend", module: "copy", ratio: 0.25 },
+    { form: "blend", module: "small4", ratio: 0.25 },
   ];
 
-  it.each(forms)("$form, $module: starts without effect, and comes back from its files", (form) => {
-    const options = { ...defaults, ...form };
-    const expected = run(base).map((value) => (form.form === "blend" ? 0.75 * value : value));
-    let trained: number[];
-    {
-      using guidance = makeGuidance(base, options, 0);
-      expect(distance(run(guidance.denoiser), expected)).toBeLessThan(1e-6);
-      disturb(guidance.weights);
-      trained = run(guidance.denoiser);
-      expect(distance(trained, expected)).toBeGreaterThan(1e-3);
-      guidance.save(dir);
-    }
-    // The base is untouched by the guidance's life and end.
-    if (form.form !== "blend") expect(distance(run(base), expected)).toBe(0);
-    using loaded = loadGuidance(base, dir);
-    expect(distance(run(loaded.denoiser), trained)).toBe(0);
-    expect(distance(run(loaded.forSampling()), trained)).toBeLessThan(1e-4);
+  it.each(forms)(
+    "$form, $module, $targets, $from: starts without effect, and comes back from its files",
+    (form) => {
+      const options = { ...defaults, ...form };
+      const expected = run(base).map((value) => (form.form === "blend" ? 0.75 * value : value));
+      let trained: number[];
+      {
+        using guidance = makeGuidance(base, options, 0);
+        expect(distance(run(guidance.denoiser), expected)).toBeLessThan(1e-6);
+        disturb(guidance.weights);
+        trained = run(guidance.denoiser);
+        expect(distance(trained, expected)).toBeGreaterThan(1e-3);
+        guidance.save(dir);
+      }
+      // The base is untouched by the guidance's life and end.
+      if (form.form !== "blend") expect(distance(run(base), expected)).toBe(0);
+      using loaded = loadGuidance(base, dir);
+      expect(distance(run(loaded.denoiser), trained)).toBe(0);
+      expect(distance(run(loaded.forSampling()), trained)).toBeLessThan(1e-4);
+    },
+  );
+
+  it("adapts the layers whose path contains a target, and no other", () => {
+    using guidance = makeGuidance(base, { ...defaults, rank: 2, targets: ["attn2.to_k", "mid_block"] }, 0);
+    const layers = [...guidance.weights.keys()];
+    expect(layers.length).toBeGreaterThan(10);
+    expect(layers.every((key) => key.includes("attn2.to_k") || key.startsWith("mid_block"))).toBe(true);
+    expect(() => makeGuidance(base, { ...defaults, targets: ["nowhere"] }, 0)).toThrow(/chose no/);
+  });
+
+  it("leaves the base alone below a timestep, in a mixed batch too", () => {
+    using guidance = makeGuidance(base, { ...defaults, rank: 2, from: 500 }, 0);
+    const [low, high] = [run(base).slice(0, 64), run(base).slice(64)];
+    disturb(guidance.weights);
+    const guided = run(guidance.denoiser);
+    expect(guided.slice(0, 64)).toEqual(low);
+    expect(distance(guided.slice(64), high)).toBeGreaterThan(1e-3);
   });
 
   it("at half strength stands half way between base and guided", () => {

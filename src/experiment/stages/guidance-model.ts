@@ -4,9 +4,15 @@ import { join } from "node:path";
 import { readSafetensors, writeSafetensors } from "../../checkpoint/index.ts";
 import type { Denoiser } from "../../pipelines/index.ts";
 import { type Guidance, GuidedDenoiser } from "../../method/index.ts";
-import type { UNet2DConditionModel } from "../../models/index.ts";
-import { loadUnet, saveUnet } from "../../models/index.ts";
-import { Lora, type LoraOptions } from "../../nn/index.ts";
+import {
+  GUIDANCE_SIZES,
+  guidanceUnetConfig,
+  loadUnet,
+  saveUnet,
+  UNet2DConditionModel,
+  type UNetConfig,
+} from "../../models/index.ts";
+import { Lora, type LoraOptions, ParamStore } from "../../nn/index.ts";
 import {
   CheckpointError,
   type Device,
@@ -17,14 +23,25 @@ import {
   type Tensor,
   writeFileAtomic,
 } from "../../torch/index.ts";
-import type { ExperimentConfig } from "../config.ts";
+import { type ExperimentConfig, resolveModule } from "../config.ts";
+import { GUIDANCE_MODULES } from "../config-schema.ts";
 import { readJsonIfThere } from "./materials.ts";
 
 /** What guidance.json keeps: how the module was made, and how it is added. */
 export type GuidanceSettings = Pick<
   ExperimentConfig["guidance"],
-  "form" | "module" | "rank" | "strength" | "ratio"
->;
+  "form" | "rank" | "targets" | "strength" | "ratio"
+> & {
+  readonly module: (typeof GUIDANCE_MODULES)[number];
+  /** Below this timestep there is no guidance. */
+  readonly from?: number;
+};
+
+/** The settings of a configuration, its module resolved. */
+export const guidanceSettingsOf = (config: ExperimentConfig): GuidanceSettings => {
+  const { form, rank, targets, strength, ratio, from } = config.guidance;
+  return { form, module: resolveModule(config), rank, targets, strength, ratio, from };
+};
 
 /** A base with its guidance; disposing releases the guidance, not the base. */
 export interface GuidanceModel extends Disposable {
@@ -37,10 +54,14 @@ export interface GuidanceModel extends Disposable {
   readonly save: (dir: string) => void;
 }
 
-const guidanceOf = ({ form, strength, ratio }: GuidanceSettings): Guidance =>
-  form === "blend" ? { form, ratio } : { form, strength };
+const guidanceOf = ({ form, strength, ratio, from = 0 }: GuidanceSettings): Guidance =>
+  form === "blend" ? { form, ratio, from } : { form, strength, from };
 
 const isLora = ({ form, module }: GuidanceSettings): boolean => module === "lora" && form === "difference";
+
+/** Chooses the layers of the adapters: those whose path contains one of the names. */
+const targetsOf = (names: readonly string[] | undefined): Pick<LoraOptions, "targets"> =>
+  names === undefined ? {} : { targets: (path) => names.some((name) => path.includes(name)) };
 
 /** Fresh guidance around a base: equal to the base for `difference`, zero for `residual`. */
 export function makeGuidance(
@@ -49,19 +70,34 @@ export function makeGuidance(
   seed: number,
 ): GuidanceModel {
   base.requiresGrad_(false);
-  if (isLora(settings))
-    return loraGuidance(
-      base,
-      new Lora(base, { rank: settings.rank, generator: new Generator().manualSeed(seed) }),
-      settings,
-    );
-  const network = base.clone().requiresGrad_(true);
+  if (isLora(settings)) {
+    const generator = new Generator().manualSeed(seed);
+    const options = { rank: settings.rank, generator, ...targetsOf(settings.targets) };
+    return loraGuidance(base, new Lora(base, options), settings);
+  }
+  const network = newNetwork(base, settings.module, seed).requiresGrad_(true);
   if (settings.form !== "difference") {
     // The last convolution starts at zero: the module begins without any effect (reference: delta model).
     const state = network.stateDict();
     noGrad(() => ["conv_out.weight", "conv_out.bias"].forEach((key) => scope(() => state.get(key)!.zero_())));
   }
   return networkGuidance(base, network, settings);
+}
+
+/** A copy of the base, or a network of the reference's sizes with fresh weights for the same latents and texts. */
+function newNetwork(
+  base: UNet2DConditionModel,
+  module: GuidanceSettings["module"],
+  seed: number,
+): UNet2DConditionModel {
+  const size = module === "scratch" ? "small0" : GUIDANCE_SIZES.find((name) => name === module);
+  if (size === undefined) return base.clone();
+  const config = guidanceUnetConfig(size, base.config);
+  // The reference's `scratch` is small0 without text in the upper half.
+  const up: UNetConfig["up_block_types"] = config.up_block_types.map(() => "UpBlock2D");
+  const { dtype, device } = placeOf(base);
+  const store = ParamStore.seeded({ seed, device, dtype });
+  return new UNet2DConditionModel(store, module === "scratch" ? { ...config, up_block_types: up } : config);
 }
 
 /** Adapters in the base as its guidance, `difference` form. */
@@ -76,8 +112,9 @@ export function loraGuidance(
     weights: new Map(lora.namedParameters()),
     parameterCount: lora.parameterCount(),
     forSampling: () => {
-      // Between 0 and 1 the difference of the predictions is scaled, not the weights: those stay apart.
-      if (settings.strength !== 1) return denoiser;
+      // Between 0 and 1 the difference of the predictions is scaled, not the weights, and below `from` the base is
+      // asked: the weights stay apart.
+      if (settings.strength !== 1 || (settings.from ?? 0) > 0) return denoiser;
       lora.merge();
       return base;
     },
@@ -117,8 +154,11 @@ const LORA = "lora.safetensors";
 const DELTA = "unet_delta";
 const SETTINGS = "guidance.json";
 
-const saveSettings = (dir: string, { form, module, rank, strength, ratio }: GuidanceSettings): void =>
-  writeFileAtomic(join(dir, SETTINGS), JSON.stringify({ form, module, rank, strength, ratio }, null, 2));
+const saveSettings = (dir: string, settings: GuidanceSettings): void => {
+  const { form, module, rank, targets, strength, ratio, from = 0 } = settings;
+  const stored = { form, module, rank, targets, strength, ratio, from };
+  writeFileAtomic(join(dir, SETTINGS), JSON.stringify(stored, null, 2));
+};
 
 /** What the guidance stage wrote beside the weights. @throws CheckpointError when it is missing or strange */
 export function readGuidanceSettings(dir: string): GuidanceSettings {
@@ -127,16 +167,18 @@ export function readGuidanceSettings(dir: string): GuidanceSettings {
     throw new CheckpointError(
       `${join(dir, SETTINGS)} is missing; expected a folder that the guidance stage wrote.`,
     );
-  const { form, module, rank, strength, ratio } = stored;
+  const { form, module, rank, targets, strength, ratio, from = 0 } = stored;
   const isKnown =
     (form === "difference" || form === "residual" || form === "blend") &&
-    (module === "lora" || module === "copy") &&
-    [rank, strength, ratio].every((value) => typeof value === "number");
+    GUIDANCE_MODULES.some((name) => name === module) &&
+    (targets === undefined ||
+      (Array.isArray(targets) && targets.every((name) => typeof name === "string"))) &&
+    [rank, strength, ratio, from].every((value) => typeof value === "number");
   if (!isKnown)
     throw new CheckpointError(
       `${join(dir, SETTINGS)} holds ${JSON.stringify(stored)}; expected form, module, rank, strength and ratio as the guidance stage writes them.`,
     );
-  return { form, module, rank, strength, ratio } as GuidanceSettings;
+  return { form, module, rank, targets, strength, ratio, from } as GuidanceSettings;
 }
 
 /** The settings at another strength, which for `blend` is the share of the module. */
@@ -159,7 +201,8 @@ export function loadGuidance(
   const file = join(dir, LORA);
   const tensors = readSafetensors(file);
   try {
-    return loraGuidance(base, attachLora(base, tensors, { file, rank: settings.rank }), settings);
+    const options = { file, rank: settings.rank, ...targetsOf(settings.targets) };
+    return loraGuidance(base, attachLora(base, tensors, options), settings);
   } finally {
     for (const value of tensors.values()) value.dispose();
   }

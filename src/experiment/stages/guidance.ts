@@ -1,74 +1,79 @@
 // Stage "guidance" (paper stage 3): trains the guidance module on the frozen base with the group objective.
 import { join } from "node:path";
 
-import { weightedBatches } from "../../data/index.ts";
-import { balancedSampling, guidanceStep, type Trainer } from "../../method/index.ts";
-import { AdamW, Ema, lrSchedule } from "../../nn/index.ts";
+import { shuffledBatches, weightedBatches } from "../../data/index.ts";
+import { balancedSampling, firstCaptions, groupsObjective, type TrainingSet } from "../../method/index.ts";
 import { writeFileAtomic } from "../../torch/index.ts";
+import type { ExperimentConfig } from "../config.ts";
 import type { Stage } from "../stage.ts";
-import { loadGroups } from "./groups.ts";
-import { makeGuidance } from "./guidance-model.ts";
-import { baseUnet, loadLatentSet, openNoiseSchedule } from "./materials.ts";
-import { recentMean, removeCheckpoints, trainingLoop } from "./training-loop.ts";
+import { recentMean } from "../training/loop.ts";
+import { removeCheckpoints, runTraining } from "../training/run-training.ts";
+import { decisiveOptions, imagesPerStep } from "../training/settings.ts";
+import { loadGroups, type StoredGroups } from "./groups.ts";
+import { guidanceSettingsOf, makeGuidance } from "./guidance-model.ts";
+import { baseUnet, openNoiseSchedule } from "./materials.ts";
+import { openStageSet, openValidationSet } from "./training-sets.ts";
+
+/** Other noise than stage 1 drew for the same images. */
+const SEED_SHIFT = 1_000_003;
 
 /** `suffix` is "" or the name of another way to find groups: "-oracle", "-reference". */
 export const guidanceStage = (suffix: string): Stage => ({
   name: `guidance${suffix}`,
   needs: ["latents", "base", `groups${suffix}`],
-  inputs: ({ seed, guidance: { checkpointEvery: _, ...guidance } }) => ({ seed, guidance }),
+  inputs: (config) => ({
+    seed: config.seed,
+    guidance: { ...decisiveOptions(config.guidance), ...guidanceSettingsOf(config) },
+    flip: config.data.flip,
+  }),
   async run(context) {
     const { config, dir, input } = context;
     const options = config.guidance;
-    const groups = loadGroups(input(`groups${suffix}`));
+    using set = await openStageSet(context);
+    const groups = loadGroups(input(`groups${suffix}`), set.ids);
     if (!groups.found) {
       // Nothing is under-represented: the right guidance is none, and the guided model is the base.
       writeFileAtomic(join(dir, "losses.json"), "[]");
       return { trained: false };
     }
-    using set = loadLatentSet(input("latents"), config.device);
+    using validation = await openValidationSet(context, options);
     using base = baseUnet(config, input("base"));
-    using model = makeGuidance(base, options, config.seed);
+    const settings = guidanceSettingsOf(config);
+    using model = makeGuidance(base, settings, config.seed);
+    const { lambda, highNoiseShare: share, from } = options;
     const scheduler = openNoiseSchedule(config);
-    using optimizer = new AdamW(model.weights, { weightDecay: options.weightDecay });
-    using ema = options.ema > 0 ? new Ema(model.weights, { decay: options.ema }) : undefined;
-    const trainer: Trainer = {
-      denoiser: model.denoiser,
-      scheduler,
-      parameters: [...model.weights.values()],
-      optimizer,
-      ema,
-      learningRate: lrSchedule("cosine", {
-        lr: options.learningRate,
-        warmupSteps: options.warmup,
-        totalSteps: options.steps,
-      }),
-      maxGradNorm: options.maxGradNorm,
-      // Other noise than stage 1 drew for the same images.
-      seed: config.seed + 1_000_003,
-      draw: {
-        trainTimesteps: scheduler.numTrainTimesteps,
-        highNoise: { from: options.highNoiseFrom, share: options.highNoiseShare },
+    const losses = await runTraining(
+      context,
+      {
+        ...{ options, set, validation, denoiser: model.denoiser, scheduler, weights: model.weights },
+        objective: groupsObjective({ weights: groups.weights, count: groups.count, lambda }),
+        frozen: base.stateDict(),
+        batches: batchesOf(config, groups, set),
+        seed: config.seed + SEED_SHIFT,
+        draw: {
+          flip: config.data.flip,
+          randomCrop: config.data.crop === "random",
+          from,
+          highNoise: { from: Math.max(from, options.highNoiseFrom), share },
+        },
       },
-    };
-    const history = await trainingLoop(context, {
-      ...options,
-      trainer,
-      weights: model.weights,
-      batches: weightedBatches(
-        balancedSampling(groups.weights, groups.count, set.captionOf),
-        options.batchSize,
-        config.seed,
-      ),
-      step: (indices, step) =>
-        guidanceStep(trainer, set, indices, step, {
-          weights: groups.weights,
-          count: groups.count,
-          lambda: options.lambda,
-        }),
-    });
+      { stage: `train${suffix}`, unet: base, settings },
+    );
     model.save(dir);
-    writeFileAtomic(join(dir, "losses.json"), JSON.stringify(history));
+    writeFileAtomic(join(dir, "losses.json"), JSON.stringify(losses));
     removeCheckpoints(dir);
-    return { trained: true, parameters: model.parameterCount, finalLoss: recentMean(history) };
+    return {
+      trained: true,
+      steps: losses.length,
+      parameters: model.parameterCount,
+      finalLoss: recentMean(losses),
+    };
   },
 });
+
+/** Batches balanced over the groups, or the images as they come. */
+function batchesOf({ guidance, seed }: ExperimentConfig, groups: StoredGroups, set: TrainingSet) {
+  const size = imagesPerStep(guidance);
+  if (!guidance.balanced) return shuffledBatches(set.ids.length, size, seed);
+  return weightedBatches(balancedSampling(groups.weights, groups.count, firstCaptions(set)), size, seed);
+}

@@ -1,14 +1,12 @@
-// What the stages load again and again: the model folder's parts, the latents with their captions.
+// What the stages load again and again: the model folder's parts.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { modelFolder, readJsonObject, readSafetensors, writeSafetensors } from "../../checkpoint/index.ts";
-import type { LatentSet } from "../../method/index.ts";
+import { modelFolder, readJsonObject } from "../../checkpoint/index.ts";
 import { loadTextEncoder, loadUnet, loadVae, UNet2DConditionModel } from "../../models/index.ts";
 import { ParamStore } from "../../nn/index.ts";
 import { loadScheduler, type Scheduler, type SchedulerName } from "../../schedulers/index.ts";
 import { ClipTokenizer } from "../../tokenizers/index.ts";
-import { keep, scope, tensor, writeFileAtomic } from "../../torch/index.ts";
 import { type ExperimentConfig, modelFolderOf, resolveUnet } from "../config.ts";
 import { hashFolder } from "../hash.ts";
 
@@ -37,8 +35,13 @@ export const openTokenizer = (config: ExperimentConfig) =>
   ClipTokenizer.load(join(modelFolderOf(config), "tokenizer"));
 
 /** For sampling: `as`, on the noise schedule of the model folder. */
-export const openScheduler = (config: ExperimentConfig, as: SchedulerName): Scheduler =>
-  loadScheduler(join(modelFolderOf(config), "scheduler"), { as });
+export const openScheduler = (config: ExperimentConfig, as: SchedulerName): Scheduler => {
+  const { predictionType } = config.model;
+  return loadScheduler(join(modelFolderOf(config), "scheduler"), {
+    as,
+    ...(predictionType !== undefined && { options: { prediction_type: predictionType } }),
+  });
+};
 
 /** For training: DDPM's forward process on the model's noise schedule; Euler's would leave the latents unscaled. */
 export const openNoiseSchedule = (config: ExperimentConfig): Scheduler => openScheduler(config, "ddpm");
@@ -54,39 +57,6 @@ export function initialUnet(config: ExperimentConfig): UNet2DConditionModel {
 /** The U-Net that stage 1 made. */
 export const baseUnet = (config: ExperimentConfig, baseDir: string): UNet2DConditionModel =>
   loadUnet(join(baseDir, "unet"), float32On(config));
-
-const TENSORS = "latents.safetensors";
-const ITEMS = "items.json";
-
-export function saveLatentSet(dir: string, set: LatentSet): void {
-  using captionOf = tensor(set.captionOf);
-  writeSafetensors(
-    join(dir, TENSORS),
-    { latents: set.latents, states: set.states, caption_of: captionOf },
-    { format: "pt" },
-  );
-  writeFileAtomic(join(dir, ITEMS), JSON.stringify({ ids: set.ids, captions: set.captions }));
-}
-
-export function loadLatentSet(dir: string, device = "cpu"): LatentSet & Disposable {
-  const tensors = readSafetensors(join(dir, TENSORS));
-  const { ids, captions } = readJsonObject(join(dir, ITEMS)) as { ids: string[]; captions: string[] };
-  const on = (name: string) => keep(scope(() => tensors.get(name)!.to(device)));
-  const [latents, states] = [on("latents"), on("states")];
-  const captionOf = tensors.get("caption_of")!.toArray() as Int32Array;
-  for (const value of tensors.values()) value.dispose();
-  return {
-    ids,
-    captions,
-    latents,
-    states,
-    captionOf,
-    [Symbol.dispose]() {
-      latents.dispose();
-      states.dispose();
-    },
-  };
-}
 
 /** Reads JSON if the file exists. */
 export const readJsonIfThere = <T>(path: string): T | undefined =>

@@ -5,6 +5,7 @@
 // frequent value of the attribute among that caption's images (0: what the caption usually shows). Grouping by the bare
 // value instead would set "land" against "water", whose losses differ because land is harder to draw, and the variance
 // term would pull the model towards the harder one (measured, seed 0: bias 0.21 instead of 0.02).
+import { firstCaptions } from "../../method/index.ts";
 import { readEvaluationColumns } from "../../data/evaluation-columns.ts";
 import { DataError } from "../../torch/index.ts";
 import { hashJson } from "../hash.ts";
@@ -12,7 +13,7 @@ import type { Stage } from "../stage.ts";
 import type { ExperimentConfig } from "../config.ts";
 import { dataNeeds, trainFolder } from "./folders.ts";
 import { groupSizes, saveGroups } from "./groups.ts";
-import { loadLatentSet } from "./materials.ts";
+import { readItems } from "./items-file.ts";
 
 export const oracleGroupsStage = (config: ExperimentConfig): Stage => ({
   name: "groups-oracle",
@@ -21,15 +22,18 @@ export const oracleGroupsStage = (config: ExperimentConfig): Stage => ({
     format: "rank within the caption",
     oracleColumn,
     labels:
-      data.kind === "folder" ? hashJson([...readEvaluationColumns(data.path!, [oracleColumn])]) : "birds",
+      data.kind === "folder"
+        ? hashJson([...readEvaluationColumns(data.path!, [oracleColumn].flat())])
+        : "birds",
   }),
   run(context) {
     const { config, dir, input } = context;
-    const column = config.groups.oracleColumn;
+    const [column] = [config.groups.oracleColumn].flat() as [string];
     const { path, split } = trainFolder(context);
     const labels = readEvaluationColumns(path, [column], { split });
-    using set = loadLatentSet(input("latents"));
-    const values = set.ids.map((id) => String(labels.get(id)![column]));
+    const items = readItems(input("latents"));
+    const { ids } = items;
+    const values = ids.map((id) => String(labels.get(id)![column]));
     const distinct = [...new Set(values)].sort();
     if (distinct.length < 2)
       throw new DataError(
@@ -37,10 +41,10 @@ export const oracleGroupsStage = (config: ExperimentConfig): Stage => ({
       );
     const count = distinct.length;
     const weights = new Float32Array(values.length * count);
-    const ranks = valueRanks(values, set.captionOf);
+    const ranks = valueRanks(values, firstCaptions(items));
     ranks.forEach((rank, row) => (weights[row * count + rank] = 1));
     const sizes = groupSizes(weights, count);
-    saveGroups(dir, { method: `true labels (${column})`, count, found: true, sizes, weights });
+    saveGroups(dir, { method: `true labels (${column})`, count, found: true, sizes, weights, ids });
     return Promise.resolve({ method: "oracle", found: true, sizes });
   },
 });

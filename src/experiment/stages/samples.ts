@@ -10,9 +10,9 @@ import { cat, ConfigError, keep, scope, type Tensor, writeFileAtomic } from "../
 import type { ExperimentConfig } from "../config.ts";
 import type { Stage, StageContext } from "../stage.ts";
 import { loadGuidance } from "./guidance-model.ts";
+import { readItems } from "./items-file.ts";
 import {
   baseUnet,
-  loadLatentSet,
   modelHash,
   openScheduler,
   openTextEncoder,
@@ -62,8 +62,7 @@ export const guidedSamplesStage = (suffix: string): Stage => ({
 /** Prompts of the configuration, or the data's own captions if they are few. */
 function promptsOf({ config, input }: StageContext): readonly string[] {
   if (config.samples.prompts) return config.samples.prompts;
-  using set = loadLatentSet(input("latents"));
-  const captions = set.captions.filter((caption) => caption !== "");
+  const captions = readItems(input("latents")).captions.filter((caption) => caption !== "");
   if (captions.length > 8)
     throw new ConfigError(
       `The data has ${captions.length} different captions; say under samples.prompts which prompts to sample (2 to 8 of them).`,
