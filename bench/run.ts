@@ -1,6 +1,6 @@
 // Our library beside Python on the same libtorch: both run in turn in fresh processes (A B A B ...), medians of rounds.
 //
-//   npm run bench -- [dispatch] [train-step] [stable-diffusion] [--rounds 3] [--threads N] [--calls 20] [--json FILE] [--clock cpu]
+//   npm run bench -- [dispatch] [train-step] [stable-diffusion] [training] [--rounds 3] [--threads N] [--calls 20] [--json FILE] [--clock cpu]
 //
 // `--clock cpu` measures processor time instead of wall time: for a busy machine, with --threads 1.
 // BENCH_PYTHON names a Python whose torch is the very build that we use; without it only our side runs.
@@ -26,6 +26,12 @@ const SUITES: Record<string, { title: string; ours: string; python: string; call
     ours: "bench/stable-diffusion.ts",
     python: "tools/bench/stable_diffusion.py",
     calls: 3,
+  },
+  training: {
+    title:
+      "stage 3 beside the reference's loop, float32: golden model (batch 16), Stable Diffusion 1.4 (batch 1, 256 px)",
+    ours: "bench/training.ts",
+    python: "tools/bench/training.py",
   },
 };
 
