@@ -46,6 +46,8 @@ export const guidanceSettingsOf = (config: ExperimentConfig): GuidanceSettings =
 /** A base with its guidance; disposing releases the guidance, not the base. */
 export interface GuidanceModel extends Disposable {
   readonly denoiser: GuidedDenoiser;
+  /** The network that gradients run through: a network of its own, or the base with its adapters. */
+  readonly network: UNet2DConditionModel;
   /** Trainable tensors by checkpoint key. */
   readonly weights: ReadonlyMap<string, Tensor>;
   readonly parameterCount: number;
@@ -109,6 +111,7 @@ export function loraGuidance(
   const denoiser = new GuidedDenoiser(base, { kind: "lora", lora }, guidanceOf(settings));
   return {
     denoiser,
+    network: base,
     weights: new Map(lora.namedParameters()),
     parameterCount: lora.parameterCount(),
     forSampling: () => {
@@ -139,6 +142,7 @@ export function networkGuidance(
   const denoiser = new GuidedDenoiser(base, { kind: "network", network }, guidanceOf(settings));
   return {
     denoiser,
+    network,
     weights: network.stateDict(),
     parameterCount: network.parameterCount(),
     forSampling: () => denoiser,

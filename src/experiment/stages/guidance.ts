@@ -57,7 +57,7 @@ export const guidanceStage = (suffix: string): Stage => ({
           highNoise: { from: Math.max(from, options.highNoiseFrom), share },
         },
       },
-      { stage: `train${suffix}`, unet: base, settings },
+      { stage: `train${suffix}`, unet: model.network, base },
     );
     model.save(dir);
     writeFileAtomic(join(dir, "losses.json"), JSON.stringify(losses));

@@ -64,7 +64,11 @@ describe("stage latents", () => {
     const config = birds();
     const tasks = new Set<string>();
     const notes: string[] = [];
-    const { manifests } = await run(config, (task) => tasks.add(task), (note) => notes.push(note));
+    const { manifests } = await run(
+      config,
+      (task) => tasks.add(task),
+      (note) => notes.push(note),
+    );
     expect(manifests["latents"]!.result).toMatchObject({
       ...{ images: 20, captions: 2, cached: true, encodedImages: 20, encodedCaptions: 3, damaged: [] },
     });

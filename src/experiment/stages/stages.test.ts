@@ -8,10 +8,12 @@ import { differingFiles, filesBelow, readJson, run, tinyConfig } from "../../../
 import { readSafetensors } from "../../checkpoint/index.ts";
 import { tensorBytes, tensorCount } from "../../torch/index.ts";
 import { readManifest } from "../manifest.ts";
+import { readRun } from "../trackers/index.ts";
 import type { EvaluationJson } from "../report/index.ts";
 import type { RunResult } from "../runner.ts";
 import type { EvaluationResult } from "./evaluation.ts";
 import { type GroupsSummary, loadGroups } from "./groups.ts";
+import { readItems } from "./items-file.ts";
 
 const STAGES = "data latents base groups guidance samples-base samples classifiers evaluation".split(" ");
 const PROMPTS = ["a photo of a landbird", "a photo of a waterbird"];
@@ -37,27 +39,37 @@ describe("a whole run", () => {
     expect(left).toEqual({ count: 0, bytes: 0 });
   });
 
-  it("latents: one row per image, two captions and the empty one", () => {
-    const tensors = readSafetensors(join(out, "latents", "latents.safetensors"));
-    const { ids, captions } = readJson<{ ids: string[]; captions: string[] }>(out, "latents", "items.json");
+  it("latents: every image and two captions with the empty one, encoded into the cache", () => {
+    const { ids, captions, captionsOf } = readItems(join(out, "latents"));
     expect(captions).toEqual([...PROMPTS, ""]);
     expect(new Set(ids).size).toBe(96);
-    expect(tensors.get("latents")!.shape).toEqual([96, 4, 8, 8]);
-    expect(tensors.get("states")!.shape.slice(0, 1)).toEqual([3]);
-    expect(sum(tensors.get("caption_of")!.toNumbers())).toBe(48);
-    for (const tensor of tensors.values()) tensor.dispose();
+    expect(sum(captionsOf.map(([own]) => own!))).toBe(48);
+    const kinds = [...filesBelow(join(out, "cache")).keys()].map((name) => name.split("-")[0]!);
+    expect(new Set(kinds)).toEqual(new Set(["moments", "text"]));
   });
 
   it("base: the loss falls below its start, and no checkpoint is left", () => {
     const losses = readJson<number[]>(out, "base", "losses.json");
     expect(losses).toHaveLength(12);
     expect(mean(losses.slice(-4))).toBeLessThan(0.95 * mean(losses.slice(0, 3)));
-    expect([...filesBelow(join(out, "base")).keys()].sort()).toEqual([
+    const names = [...filesBelow(join(out, "base")).keys()].sort();
+    expect(names.filter((name) => !name.startsWith("events.out.tfevents."))).toEqual([
       "losses.json",
       "manifest.json",
+      "metrics.jsonl",
+      "run.json",
+      "timing.jsonl",
       "unet/config.json",
       "unet/diffusion_pytorch_model.safetensors",
     ]);
+    expect(names).toHaveLength(8);
+    const lines = readFileSync(join(out, "base", "metrics.jsonl"), "utf8")
+      .trimEnd()
+      .split("\n");
+    const metrics = lines.map((line) => JSON.parse(line) as { step: number; loss: number });
+    expect(metrics.map(({ step }) => step)).toEqual(losses.map((_, i) => i + 1));
+    expect(metrics.map(({ loss }) => loss)).toEqual(losses);
+    expect(readRun(join(out, "base"))).toMatchObject({ status: "finished", lastStep: 12, steps: 12 });
     expect(readManifest(join(out, "base"))!.result).toMatchObject({ trained: true });
   });
 

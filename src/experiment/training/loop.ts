@@ -71,7 +71,7 @@ export async function trainingLoop(
       });
       losses.push(result.loss);
       if (watching && result.learningRate > 0 && !result.skipped) {
-        watch?.check();
+        watch?.check(updatedKeys(trainer));
         watching = false;
       }
       report(context, tracker, { result, losses, step, steps, images: imagesPerStep(options), meter });
@@ -144,6 +144,10 @@ export function makeTrainer(job: TrainingJob, steps: number): Trainer & Disposab
     },
   };
 }
+
+/** Keys of the tensors that a gradient has reached: the optimizer has moments for these alone. */
+const updatedKeys = ({ optimizer }: Trainer): Set<string> =>
+  new Set([...optimizer.stateDict().keys()].flatMap((key) => /^exp_avg\.(.*)$/.exec(key)?.[1] ?? []));
 
 interface StepReport {
   readonly result: StepResult;

@@ -1,15 +1,31 @@
 // What a training is going to do and need, told before it starts.
+import { findWeights, modelFolder, readWeights } from "../../checkpoint/index.ts";
 import type { UNet2DConditionModel } from "../../models/index.ts";
+import type { Tensor } from "../../torch/index.ts";
+import { cacheEstimate } from "../cache/index.ts";
+import { type ExperimentConfig, modelFolderOf } from "../config.ts";
+import { freeDiskBytes } from "../disk-full.ts";
+import {
+  checkpointBytes,
+  memoryEstimate,
+  memoryShortage,
+  type ParameterCounts,
+  parameterCounts,
+  preflightText,
+} from "../preflight/index.ts";
 import type { StageContext } from "../stage.ts";
-import type { GuidanceSettings } from "../stages/guidance-model.ts";
+import { isCached } from "../stages/latents.ts";
+import { openTokenizer } from "../stages/materials.ts";
 import type { TrainingJob } from "./job.ts";
+import { precisionOf, totalSteps } from "./settings.ts";
 
-/** The network that is trained, or around which the guidance is. */
+/** The networks of a training. */
 export interface TrainedModel {
   readonly stage: string;
+  /** The network that gradients run through: trained itself, or with adapters in it. */
   readonly unet: UNet2DConditionModel;
-  /** Of the guidance. */
-  readonly settings?: GuidanceSettings;
+  /** The frozen base of a guidance; the same network where adapters are in it. */
+  readonly base?: UNet2DConditionModel;
 }
 
 export interface Preflight {
@@ -17,10 +33,86 @@ export interface Preflight {
   readonly models: Readonly<Record<string, { readonly total: number; readonly trainable: number }>>;
 }
 
-export function preflightOf(_: StageContext, job: TrainingJob, { unet }: TrainedModel): Preflight {
-  const trainable = [...job.weights.values()].reduce((sum, { numel }) => sum + numel, 0);
-  return {
-    text: `${trainable} trainable parameters`,
-    models: { unet: { total: unet.parameterCount(), trainable } },
-  };
+/** Counts and estimates, and a warning where the memory will not do. */
+export function preflightOf(
+  { config, out }: Pick<StageContext, "config" | "out">,
+  job: TrainingJob,
+  { unet, base }: TrainedModel,
+): Preflight {
+  const { options, set, weights } = job;
+  const networks: Record<string, ParameterCounts> = base
+    ? { "the guidance": parameterCounts(weights), "the base": parameterCounts(base.stateDict()) }
+    : { "the U-Net": parameterCounts(weights) };
+  const trained = count(weights.values());
+  const [, height, width] = set.latentShape;
+  const [, textTokens] = openTokenizer(config).encode([""]).shape;
+  const ema = options.ema > 0;
+  const cacheBytes = isCached(config)
+    ? cacheEstimate({
+        ...{ images: set.ids.length, flip: config.data.flip, latentShape: set.latentShape },
+        captions: set.captions.length,
+        stateShape: [textTokens, textWidth(unet)],
+      })
+    : 0;
+  const memory = memoryEstimate({
+    ...{
+      unet: unet.config,
+      batchSize: options.batchSize,
+      height,
+      width,
+      textTokens,
+      trained,
+      ema,
+      cacheBytes,
+    },
+    precision: precisionOf(options, set.device),
+    onCuda: set.device !== "cpu",
+    gradientCheckpointing: options.gradientCheckpointing,
+    frozen: base?.parameterCount() ?? 0,
+    adapted: base === unet ? adaptedCount(unet, weights) : 0,
+    encoders: isCached(config) ? 0 : encoderCount(config),
+  });
+  const text = preflightText({
+    ...{ networks, memory, cacheBytes, images: set.ids.length, keep: options.keep },
+    ...{ batchSize: options.batchSize, accumulation: options.accumulation },
+    steps: totalSteps(options, set.ids.length),
+    checkpointBytes: checkpointBytes(trained, { ema }),
+    freeDiskBytes: freeDiskBytes(out),
+  });
+  const shortage = set.device === "cpu" ? memoryShortage(memory) : undefined;
+  const models = Object.fromEntries(
+    Object.entries(networks).map(([name, { total, trainable }]) => [
+      name.replace("the ", ""),
+      { total, trainable },
+    ]),
+  );
+  return { text: shortage === undefined ? text : `${text}\n${shortage}`, models };
+}
+
+const count = (tensors: Iterable<Pick<Tensor, "numel">>): number => {
+  let sum = 0;
+  for (const { numel } of tensors) sum += numel;
+  return sum;
+};
+
+function textWidth({ config: { cross_attention_dim: dims } }: UNet2DConditionModel): number {
+  return typeof dims === "number" ? dims : dims[0]!;
+}
+
+/** Parameters of the layers that adapters sit on. */
+function adaptedCount(unet: UNet2DConditionModel, adapters: ReadonlyMap<string, Tensor>): number {
+  const state = unet.stateDict();
+  const layers = [...adapters.keys()].flatMap((key) => /^(.*)\.lora_A\.weight$/.exec(key)?.[1] ?? []);
+  return count(layers.map((layer) => state.get(`${layer}.weight`)!));
+}
+
+/** Parameters of the autoencoder and the text encoder, from their files. */
+function encoderCount(config: ExperimentConfig): number {
+  const folders = modelFolder(modelFolderOf(config), ["vae", "text_encoder"]);
+  return Object.values(folders).reduce((sum, folder) => {
+    const tensors = readWeights(findWeights(folder));
+    const own = count(tensors.values());
+    for (const tensor of tensors.values()) tensor.dispose();
+    return sum + own;
+  }, 0);
 }
