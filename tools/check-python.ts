@@ -1,5 +1,5 @@
-// Files from this project into Python and back: saves models in every form, has Python load and compare them, and reads what
-// Python saves.
+// Files from this project into Python and back: saves models and exports of runs in every form, has Python load and compare them,
+// and reads what Python saves.
 //   npm run check:python -- --python /path/to/python
 // The Python needs torch, diffusers, transformers, safetensors and peft. Exit status 0 when all agree, 2 otherwise.
 import { spawnSync } from "node:child_process";
@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { goldenDir } from "../test/golden-dir.ts";
 import { readPythonModels } from "./python/read-models.ts";
+import { writeExports } from "./python/write-exports.ts";
 import { writeForPython } from "./python/write-models.ts";
 
 const { values: options } = parseArgs({
@@ -19,6 +20,7 @@ const folder = options.keep ?? mkdtempSync(join(tmpdir(), "invdiff-python-"));
 let failed = false;
 try {
   writeForPython(folder);
+  await writeExports(join(folder, "exports"));
   const script = fileURLToPath(new URL("python/check_saved.py", import.meta.url));
   console.log(`${"what".padEnd(58)} ${"difference".padStart(10)} ${"tolerance".padStart(10)}`);
   const { status, error } = spawnSync(options.python, [script, folder, goldenDir()], { stdio: "inherit" });

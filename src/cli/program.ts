@@ -3,6 +3,7 @@ import { Command } from "@commander-js/extra-typings";
 import { packageVersion } from "../experiment/versions.ts";
 import { addBirds } from "./birds.ts";
 import { addDoctor } from "./doctor.ts";
+import { addExport } from "./export.ts";
 import { addInspect } from "./inspect.ts";
 import { addQuickstart } from "./quickstart.ts";
 import { addRun } from "./run.ts";
@@ -26,6 +27,7 @@ export function buildProgram(): Program {
   addRun(program);
   addStageCommands(program);
   addSample(program);
+  addExport(program);
   addReport(program);
   addInspect(program);
   addBirds(program);

@@ -14,7 +14,8 @@ const SHORT_DTYPES: Readonly<Record<string, DType>> = {
   fp16: "float16",
 };
 
-function dtypeOf(text: string): DType {
+/** A dtype by its name or its short one, for commander. */
+export function dtypeOf(text: string): DType {
   const found = SAMPLING_DTYPES.find((name) => name === text) ?? SHORT_DTYPES[text];
   if (found === undefined)
     throw new InvalidArgumentError(`Expected ${SAMPLING_DTYPES.join(", ")} (or fp32, bf16, fp16).`);

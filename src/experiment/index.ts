@@ -17,6 +17,8 @@ export type { TrainingConfig } from "./config-schema.ts";
 export { bytesText, freeDiskBytes } from "./disk-full.ts";
 export { doctor } from "./doctor.ts";
 export type { DoctorFact, DoctorOptions, DoctorReport } from "./doctor.ts";
+export { EXPORT_FORMS, exportRun } from "./export/index.ts";
+export type { ExportForm, ExportRequest, ExportResult } from "./export/index.ts";
 export { runExperiment } from "./experiment.ts";
 export type { ExperimentOptions } from "./experiment.ts";
 export { canonicalJson, hashFile, hashFolder, hashJson } from "./hash.ts";

@@ -147,6 +147,42 @@ def check_invdiff():
     row("InvDiff: stage 1, weights", values(stage1, original), 0)
 
 
+def check_exports(kind, form):
+    """Exports of a run (invdiff export) against what the run itself predicts."""
+    folder = os.path.join(saved, "exports", kind, form)
+    expected = load_file(os.path.join(folder, "expected.safetensors"))
+    inputs = [expected[name] for name in ("sample", "timesteps", "states")]
+    has = lambda name: os.path.exists(os.path.join(folder, name))
+    pipeline = lambda name: StableDiffusionPipeline.from_pretrained(os.path.join(folder, name))
+
+    def compare(what, output, name):
+        row(f"{kind} export {form}: {what}", largest(output, expected[name]), 1e-5)
+
+    row(f"{kind} export {form}: changes the base", float(largest(expected["guided"], expected["base"]) < 1e-3), 0)
+    compare("base", pipeline("base").unet(*inputs).sample, "base")
+    for name, output in ("merged", "guided"), ("merged-half", "half"):
+        if has(name):
+            compare(name, pipeline(name).unet(*inputs).sample, output)
+    for name, output in ("lora", "guided"), ("lora-half", "half"):
+        if has(name):
+            pipe = pipeline("base")
+            pipe.load_lora_weights(os.path.join(folder, name))
+            compare(f"{name}, load_lora_weights", pipe.unet(*inputs).sample, output)
+            pipe.fuse_lora()
+            compare(f"{name}, fuse_lora", pipe.unet(*inputs).sample, output)
+            pipe.unfuse_lora()
+            pipe.unload_lora_weights()
+            compare(f"{name}, unloaded", pipe.unet(*inputs).sample, "base")
+    step = os.path.join(folder, "invdiff", "checkpoint-12")
+    base = UNet2DConditionModel.from_pretrained(os.path.join(step, "unet_pretrain_unet"))(*inputs).sample
+    delta = UNet2DConditionModel.from_pretrained(step, subfolder="unet_delta")(*inputs).sample
+    with open(os.path.join(step, "args.json")) as file:
+        ratio = json.load(file)["delta_ratio"]
+    # As the reference's forward pass reads its one number.
+    guided = base + delta if ratio <= -1 else base + ratio * delta if ratio > 1 else ratio * delta + (1 - ratio) * base
+    compare("invdiff", guided, "guided")
+
+
 DTYPES = ["float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"]
 
 
@@ -184,6 +220,8 @@ for kind in "sd1", "sd2":
     for name in VARIANTS:
         check(f"{kind} {name}", lambda: check_pipeline(kind, name))
     check(f"{kind} LoRA", lambda: check_lora(kind))
+    for form in sorted(os.listdir(os.path.join(saved, "exports", kind))):
+        check(f"{kind} export {form}", lambda: check_exports(kind, form))
 check("InvDiff", check_invdiff)
 check("safetensors", check_dtypes)
 check("writing for the way back", write_for_the_way_back)

@@ -41,7 +41,7 @@ function writePipelines(kind: string, folder: string): void {
 }
 
 /** Inputs of a U-Net: two samples, two timesteps, seven text states. */
-function inputsFor({ config }: UNet2DConditionModel) {
+export function inputsFor({ config }: UNet2DConditionModel) {
   const generator = new Generator().manualSeed(5);
   const size = config.sample_size as number;
   return {
@@ -51,8 +51,11 @@ function inputsFor({ config }: UNet2DConditionModel) {
   };
 }
 
-const run = (unet: UNet2DConditionModel, { sample, timesteps, states }: ReturnType<typeof inputsFor>) =>
-  noGrad(() => unet.forward(sample, timesteps, states));
+/** One prediction. */
+export const run = (
+  unet: UNet2DConditionModel,
+  { sample, timesteps, states }: ReturnType<typeof inputsFor>,
+) => noGrad(() => unet.forward(sample, timesteps, states));
 
 function writeLora(kind: string, folder: string): void {
   using unet = loadUnet(golden(`tiny-${kind}/unet`));

@@ -59,7 +59,8 @@ export interface GuidanceModel extends Disposable {
 const guidanceOf = ({ form, strength, ratio, from = 0 }: GuidanceSettings): Guidance =>
   form === "blend" ? { form, ratio, from } : { form, strength, from };
 
-const isLora = ({ form, module }: GuidanceSettings): boolean => module === "lora" && form === "difference";
+/** Whether the module is adapters in the base. */
+export const isLora = ({ form, module }: GuidanceSettings): boolean => module === "lora" && form === "difference";
 
 /** Chooses the layers of the adapters: those whose path contains one of the names. */
 const targetsOf = (names: readonly string[] | undefined): Pick<LoraOptions, "targets"> =>
@@ -154,8 +155,9 @@ export function networkGuidance(
   };
 }
 
-const LORA = "lora.safetensors";
-const DELTA = "unet_delta";
+/** Where the stage keeps its module: adapters in a file, a network in a folder. */
+export const LORA = "lora.safetensors";
+export const DELTA = "unet_delta";
 const SETTINGS = "guidance.json";
 
 const saveSettings = (dir: string, settings: GuidanceSettings): void => {
