@@ -55,4 +55,4 @@ it(`leaves a usable checkpoint at ${MOMENTS.length} moments`, async () => {
   } finally {
     rmSync(dir, { recursive: true });
   }
-});
+}, 180_000);
