@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { commandLine, programName } from "./command-line.ts";
+import { commandLine, programName, resumingArgs } from "./command-line.ts";
 
 describe("programName", () => {
   it("is the installed command, or node with the program's path", () => {
@@ -15,5 +15,12 @@ describe("commandLine", () => {
     expect(commandLine(["run", "a b.yaml", "--set", "name=it's"]).replace(/^.*? run/, "run")).toBe(
       `run 'a b.yaml' --set 'name=it'\\''s'`,
     );
+  });
+});
+
+describe("resumingArgs", () => {
+  it("leaves out what would take a resumed run back", () => {
+    const args = ["train", "--resume", "a/checkpoint-000004", "--out", "o", "--force", "--resume=b"];
+    expect(resumingArgs(args)).toEqual(["train", "--out", "o"]);
   });
 });

@@ -1,6 +1,6 @@
 // Long work in a terminal: Ctrl-C, progress, and a word about resuming.
 import { type Progress, InterruptedError, listenForInterrupts } from "../experiment/index.ts";
-import { commandLine } from "./command-line.ts";
+import { commandLine, resumingArgs } from "./command-line.ts";
 import { StoppedError } from "./failure.ts";
 import { ProgressPrinter } from "./progress-printer.ts";
 
@@ -28,7 +28,7 @@ export async function session(work: (session: Session) => Promise<void>): Promis
   } catch (error) {
     printer.end();
     if (!signal.aborted || !isInterruption(error, signal)) throw error;
-    note(`Stopped. To go on from here, run the same command again:\n  ${commandLine()}`);
+    note(`Stopped. To go on from here, run the same command again:\n  ${commandLine(resumingArgs())}`);
     throw new StoppedError("stopped", { cause: error });
   }
 }
