@@ -10,7 +10,8 @@ import { parseArgs } from "node:util";
 
 import { defaultConfig } from "../src/experiment/index.ts";
 import { measureLosses } from "../src/experiment/groups/index.ts";
-import { firstCaptions, inferGroups } from "../src/method/index.ts";
+import { inferGroups } from "../src/method/index.ts";
+import { firstCaptions } from "../src/data/index.ts";
 import { UNet2DConditionModel, type UNetConfig } from "../src/models/index.ts";
 import { loadScheduler } from "../src/schedulers/index.ts";
 import { setFlushDenormal, setNumThreads } from "../src/torch/index.ts";

@@ -8,12 +8,10 @@ import {
   groupsObjective,
   meanObjective,
   type Objective,
-  planBatch,
-  stepGenerator,
   type Trainer,
-  type TrainingSet,
   trainStep,
 } from "../src/method/index.ts";
+import { planBatch, stepGenerator, type TrainingSet } from "../src/data/index.ts";
 import { UNet2DConditionModel, type UNetConfig } from "../src/models/index.ts";
 import { AdamW, Ema, Lora } from "../src/nn/index.ts";
 import { loadScheduler } from "../src/schedulers/index.ts";

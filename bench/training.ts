@@ -11,11 +11,10 @@ import {
   groupObjective,
   groupsObjective,
   GuidedDenoiser,
-  latentsOf,
   type Trainer,
-  type TrainingSet,
   trainStep,
 } from "../src/method/index.ts";
+import { latentsOf, type TrainingSet } from "../src/data/index.ts";
 import {
   AutoencoderKL,
   ClipTextModel,

@@ -1,5 +1,5 @@
 // A small training set in memory, for tests of what comes after the encoders.
-import type { TrainingSet } from "../src/method/index.ts";
+import type { TrainingSet } from "../src/data/index.ts";
 import { cat, Generator, keep, randn, scope, tensor, type Tensor } from "../src/torch/index.ts";
 
 export interface MemorySetOptions {

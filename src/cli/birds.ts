@@ -10,6 +10,11 @@ export function addBirds(program: Program): void {
     .option("--train <n>", "training images", wholeNumber(), 4000)
     .option("--validation <n>", "balanced validation images", wholeNumber(), 1200)
     .option("--balance <share>", "share of birds on their usual place", numberFrom(0, 1), 0.9)
+    .option(
+      "--pose-balance <share>",
+      "draw a second hidden attribute: share of birds in their usual pose (waterbirds facing left, landbirds right)",
+      numberFrom(0, 1),
+    )
     .option("--size <pixels>", "width and height", wholeNumber(8), 64)
     .option("--seed <n>", "seed of the drawing", wholeNumber(), 0)
     .option("--force", "replace an existing birds folder")

@@ -1,11 +1,8 @@
 import { describe, expect, it } from "vitest";
 
 import { memorySet } from "../../test/memory-set.ts";
-import { loadScheduler } from "../schedulers/index.ts";
 import { Generator, scope, tensor } from "../torch/index.ts";
 import { type DrawOptions, latentsOf, planBatch } from "./draw-batch.ts";
-import { minSnrWeights } from "./per-sample-loss.ts";
-import { golden } from "../../test/golden-dir.ts";
 
 const set = memorySet({ images: 8, latentShape: [2, 4, 4], stateShape: [3, 5], scalingFactor: 0.25 });
 const rows = Int32Array.from({ length: 4000 }, (_, i) => i % 8);
@@ -94,23 +91,5 @@ describe("latentsOf", () => {
     const deviation = Math.sqrt(draws.reduce((sum, x) => sum + (x - mean) ** 2, 0) / draws.length);
     expect(mean).toBeCloseTo(0.5, 1);
     expect(deviation).toBeCloseTo(1.5, 1);
-  });
-});
-
-describe("minSnrWeights", () => {
-  const scheduler = (prediction_type: string) =>
-    loadScheduler(golden("tiny-sd1/scheduler"), { as: "ddpm", options: { prediction_type } });
-
-  it.each([
-    ["epsilon", (snr: number) => Math.min(snr, 5) / snr],
-    ["v_prediction", (snr: number) => Math.min(snr, 5) / (snr + 1)],
-    ["sample", (snr: number) => Math.min(snr, 5)],
-  ] as const)("of %s", (type, weight) => {
-    const noise = scheduler(type);
-    const weights = minSnrWeights(noise, 5).toNumbers();
-    noise.alphasCumprod.forEach((product, t) =>
-      expect(weights[t]).toBeCloseTo(weight(product / (1 - product)), 5),
-    );
-    expect(weights[0]).toBeLessThan(weights[type === "sample" ? 0 : 600]! + 1e-6);
   });
 });

@@ -1,6 +1,5 @@
 // Everything random about a training batch: which caption, which crop, mirrored or not, the noise, the timesteps.
 import { type Generator, rand, randintBetween, randn, scope, type Tensor, where } from "../torch/index.ts";
-import type { DiffusionBatch } from "./per-sample-loss.ts";
 import type { BatchRequest, EncodedBatch, TrainingSet } from "./training-set.ts";
 
 export interface DrawOptions {
@@ -21,6 +20,16 @@ export interface DrawOptions {
   readonly noiseOffset?: number;
   /** Scale of extra noise in the input that is not part of the target (arXiv 2301.11706). */
   readonly inputPerturbation?: number;
+}
+
+/** What a denoiser is asked about: scaled latents and noise [B, C, H, W], int64 timesteps [B], text states [B, L, D]. */
+export interface DiffusionBatch {
+  readonly latents: Tensor;
+  readonly noise: Tensor;
+  /** What is mixed into the latents, where it is not exactly `noise`. */
+  readonly inputNoise?: Tensor | undefined;
+  readonly timesteps: Tensor;
+  readonly encoderHiddenStates: Tensor;
 }
 
 export interface BatchPlan {

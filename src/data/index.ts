@@ -14,3 +14,6 @@ export { Random } from "./random.ts";
 export type { RandomState } from "./random.ts";
 export { resizeAndCrop } from "./resize.ts";
 export type { CropPosition, RgbImage } from "./resize.ts";
+export { type BatchPlan, type DiffusionBatch, type DrawOptions, latentsOf, planBatch } from "./draw-batch.ts";
+export { stepGenerator } from "./step-generator.ts";
+export * from "./training-set.ts";

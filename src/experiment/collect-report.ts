@@ -116,7 +116,7 @@ function reportData({
       name: birds ? "the procedural birds" : config.data.path!,
       trainingImages: Math.round(images),
       ...(birds && {
-        description: `Drawn birds of ${config.data.resolution} by ${config.data.resolution} pixels. Captions name the bird and never the place; ${Math.round(config.data.balance * 100)} % of each bird's images show it on its usual place.`,
+        description: `Drawn birds of ${config.data.resolution} by ${config.data.resolution} pixels. Captions name the bird and never the place; ${Math.round(config.data.balance * 100)} % of each bird's images show it on its usual place${config.data.poseBalance === undefined ? "" : `, ${Math.round(config.data.poseBalance * 100)} % in its usual pose`}.`,
       }),
     },
     attribute: attribute ? { name: attribute.name, values: [...attribute.values] } : undefined,
@@ -144,6 +144,7 @@ function reportData({
       method: `${groups.method[0]!.toUpperCase()}${groups.method.slice(1)}.`,
       captions: groups.found ? gallery(out, config, result) : [],
       agreement: agreementOf(result),
+      ...furtherAgreement(result),
     },
     classifiers: Object.entries(result.classifiers).map(
       ([name, { accuracy, accuracyInterval, heldOutImages }]) => ({
@@ -181,6 +182,13 @@ function reportModel(key: string, label: string, model: ModelEvaluation, descrip
         return row.map((count) => count / total);
       }),
     }),
+    ...(model.attributes && {
+      furtherBias: Object.entries(model.attributes).flatMap(([attribute, own]) =>
+        own.bias === null
+          ? []
+          : [{ attribute, bias: { value: own.bias, interval: own.biasInterval ?? undefined } }],
+      ),
+    }),
     ...(promptAccuracy !== null && {
       promptAccuracy: { value: promptAccuracy, interval: promptAccuracyInterval ?? undefined },
     }),
@@ -211,6 +219,15 @@ function profileOf({ columns = [], bimodality = [] }: GroupsSummary): ReportData
 function agreementOf({ groups: { auc, precision, recall, purity } }: EvaluationResult) {
   if (precision === undefined) return undefined;
   return { ...(auc !== null && { auc }), precision, recall, purity };
+}
+
+function furtherAgreement({ groups: { attributes, cells } }: EvaluationResult) {
+  return {
+    ...(attributes && {
+      agreementByAttribute: Object.entries(attributes).map(([attribute, own]) => ({ attribute, ...own })),
+    }),
+    ...(cells && { combinations: { names: cells.names, counts: cells.counts } }),
+  };
 }
 
 function gallery(out: string, config: ExperimentConfig, { gallery: captions }: EvaluationResult) {

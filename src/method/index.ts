@@ -1,5 +1,4 @@
 // InvDiff itself: per-sample loss, group inference, group objective, guided denoiser, the training step.
-export { type BatchPlan, type DrawOptions, latentsOf, planBatch } from "./draw-batch.ts";
 export { balancedSampling } from "./group-balance.ts";
 export * from "./guided-denoiser.ts";
 export * from "./infer-groups.ts";
@@ -7,7 +6,4 @@ export * from "./objective.ts";
 export * from "./per-sample-loss.ts";
 export * from "./profile-score.ts";
 export * from "./signals.ts";
-export { spreadGroups, type SpreadOptions } from "./spread.ts";
-export { stepGenerator } from "./step-generator.ts";
 export * from "./train-step.ts";
-export * from "./training-set.ts";

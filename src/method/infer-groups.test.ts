@@ -1,10 +1,9 @@
 import { describe, expect, it } from "vitest";
 
 import { Random } from "../data/index.ts";
-import { rocAuc } from "../metrics/index.ts";
+import { bimodality, captionBuckets, fitMixture, rocAuc, standardise } from "../metrics/index.ts";
 import { inferGroups } from "./infer-groups.ts";
-import { fitMixture } from "./mixture.ts";
-import { bimodality, captionBuckets, profileScore } from "./profile-score.ts";
+import { guidanceInterval, profileScore } from "./profile-score.ts";
 import type { Signal } from "./signals.ts";
 
 /** A made-up profile: in the first columns the minority's losses lie `gap` deviations higher, the last is noise. */
@@ -15,7 +14,7 @@ function profile(
   seed = 0,
 ): { signal: Signal; minority: boolean[] } {
   const random = new Random("profile", seed);
-  const columns = [0, 1, 2].map((timestep) => ({ timestep, noise: 0 }));
+  const columns = [0, 1, 2].map((timestep) => ({ timestep, noise: 0, contrast: true }));
   const minority = Array.from({ length: count }, () => random.chance(share));
   const losses = Float32Array.from({ length: 3 * count }, (_, i) => {
     const column = i % 3;
@@ -26,6 +25,22 @@ function profile(
 }
 
 const captions = (count: number) => Int32Array.from({ length: count }, (_, i) => i % 2);
+
+/** Two captions, two independent attributes (10 % and 20 % rare) that change six columns in different ways. */
+function twoAttributes(count: number) {
+  const random = new Random("two attributes", 1);
+  const effects = [
+    [6, 5, 0, 4, 0, 2],
+    [0, 2, 5, 0, 5, 3],
+  ];
+  const columns = effects[0]!.map((_, timestep) => ({ timestep, noise: 0, contrast: true }));
+  const rare = [0.1, 0.2].map((share) => Array.from({ length: count }, () => random.chance(share)));
+  const losses = Float32Array.from({ length: 6 * count }, (_, i) => {
+    const row = Math.floor(i / 6);
+    return random.normal(0, 1) + effects.reduce((sum, own, a) => sum + (rare[a]![row] ? own[i % 6]! : 0), 0);
+  });
+  return { signal: { losses, columns }, captionOf: captions(count), rare };
+}
 
 describe("bimodality", () => {
   it("is 1 for two equal points, 5/9 for a uniform and 1/3 for a normal distribution", () => {
@@ -41,7 +56,9 @@ describe("bimodality", () => {
 describe("profileScore", () => {
   it("gives no weight to a column without two populations", () => {
     const { signal } = profile(2000, 0.1, 6);
-    const { weights, bimodality: coefficients } = profileScore(signal, captionBuckets(captions(2000)));
+    const buckets = captionBuckets(captions(2000));
+    const standard = standardise(signal.losses, 3, buckets);
+    const { weights, bimodality: coefficients } = profileScore(standard, 3, buckets);
     expect(weights[2]).toBe(0);
     expect(weights[0]! + weights[1]!).toBeCloseTo(1, 12);
     expect(coefficients[2]).toBeLessThan(0.45);
@@ -94,6 +111,46 @@ describe("inferGroups", () => {
       expect(groups.weights[2 * i]! + groups.weights[2 * i + 1]!).toBeCloseTo(1, 5);
   });
 
+  it("finds two hidden attributes and makes four groups of them; a count of two keeps the clearer one", () => {
+    const { signal, captionOf, rare } = twoAttributes(3000);
+    const groups = inferGroups(signal, captionOf, { solver: "mixture" });
+    expect(groups).toMatchObject({ count: 4, found: true });
+    expect(groups.attributes).toHaveLength(2);
+    for (const own of rare) {
+      const aucs = groups.attributes.map(({ scores }) => rocAuc(scores, own));
+      expect(Math.max(...aucs)).toBeGreaterThan(0.99);
+    }
+    const sizes = [0, 1, 2, 3].map((g) =>
+      groups.weights.filter((_, i) => i % 4 === g).reduce((a, b) => a + b, 0),
+    );
+    [0.72, 0.08, 0.18, 0.02].forEach((share) => {
+      const nearest = Math.min(...sizes.map((size) => Math.abs(size / 3000 - share)));
+      expect(nearest).toBeLessThan(0.02);
+    });
+    const two = inferGroups(signal, captionOf, { solver: "mixture", count: 2 });
+    expect(two.count).toBe(2);
+    expect(two.attributes).toHaveLength(1);
+  });
+
+  it("takes a population for granted that the base knows no worse than the rest", () => {
+    const { signal, minority } = profile(2000, 0.15, -6);
+    expect(minority.filter(Boolean).length).toBeGreaterThan(200);
+    expect(inferGroups(signal, captions(2000), { solver: "mixture" })).toMatchObject({
+      found: false,
+      count: 1,
+    });
+  });
+
+  it("judges how well the base knows them by the contrasts alone, where there are any", () => {
+    // The rare images are easier as pictures (own loss), and unlikely for their caption (contrast).
+    const { signal, minority } = profile(2000, 0.1, 6);
+    const columns = [0, 1, 2].map((timestep) => ({ timestep, noise: 0, contrast: timestep === 0 }));
+    const losses = signal.losses.map((loss, i) => (i % 3 === 1 ? -loss : loss));
+    const groups = inferGroups({ losses, columns }, captions(2000), { solver: "mixture" });
+    expect(groups.found).toBe(true);
+    expect(rocAuc(groups.score.scores, minority)).toBeGreaterThan(0.99);
+  });
+
   it("says so when there is no second population", () => {
     const { signal } = profile(2000, 0, 0);
     const groups = inferGroups(signal, captions(2000), { solver: "mixture" });
@@ -112,5 +169,22 @@ describe("inferGroups", () => {
     const inGroup = (g: number) => minority.map((_, i) => groups.weights[2 * i + g]! > 0.5);
     const sizes = [0, 1].map((g) => inGroup(g).filter(Boolean).length / 2000);
     expect(Math.min(...sizes)).toBeGreaterThan(0.2);
+  });
+});
+
+describe("guidanceInterval", () => {
+  const at = (timesteps: number[]) =>
+    timesteps.flatMap((timestep) => [0, 1].map((noise) => ({ timestep, noise, contrast: true })));
+
+  it("goes down from the noisiest timestep as long as the losses are two populations on the average of the noises", () => {
+    const columns = at([500, 950, 700, 850]);
+    expect(guidanceInterval(columns, [0.4, 0.5, 0.9, 0.9, 0.6, 0.4, 0.5, 0.8])).toEqual({ from: 850 });
+    expect(guidanceInterval(columns, [0.7, 0.7, 0.9, 0.9, 0.3, 0.4, 0.5, 0.8])).toEqual({ from: 850 });
+  });
+
+  it("is open where the noisiest is no two populations, or every one is, or there are no timesteps", () => {
+    expect(guidanceInterval(at([500, 900]), [0.9, 0.9, 0.5, 0.5])).toBeUndefined();
+    expect(guidanceInterval(at([500, 900]), [0.9, 0.9, 0.8, 0.8])).toBeUndefined();
+    expect(guidanceInterval([{ timestep: "random", noise: 0, contrast: false }], [0.9])).toBeUndefined();
   });
 });

@@ -1,45 +1,7 @@
-// From the loss profile of each image to one score: standardise within each caption, then weight each column by how
+// From the loss profile of each image to one score: each column, standardised within each caption, is weighted by how
 // clearly its losses form two populations. No label is used.
+import { bimodality, BIMODALITY_THRESHOLD } from "../metrics/index.ts";
 import type { Signal } from "./signals.ts";
-
-/** Bimodality coefficient above which a uniform distribution lies below: "two populations". */
-export const BIMODALITY_THRESHOLD = 5 / 9;
-
-/** Sarle's bimodality coefficient (skewness^2 + 1) / kurtosis: 1/3 for a normal, 5/9 for a uniform, up to 1. */
-export function bimodality(values: ArrayLike<number>): number {
-  const { mean, variance } = moments(values);
-  if (!(variance > 0)) return 0;
-  let third = 0;
-  let fourth = 0;
-  for (let i = 0; i < values.length; i++) {
-    const d = (values[i]! - mean) / Math.sqrt(variance);
-    third += d ** 3;
-    fourth += d ** 4;
-  }
-  return ((third / values.length) ** 2 + 1) / (fourth / values.length);
-}
-
-function moments(values: ArrayLike<number>): { mean: number; variance: number } {
-  let mean = 0;
-  for (let i = 0; i < values.length; i++) mean += values[i]! / values.length;
-  let variance = 0;
-  for (let i = 0; i < values.length; i++) variance += (values[i]! - mean) ** 2 / values.length;
-  return { mean, variance };
-}
-
-/** Rows of each bucket; captions with too few images to have a distribution of their own share one bucket. */
-export function captionBuckets(captionOf: Int32Array, atLeast = 30): number[][] {
-  const byCaption = new Map<number, number[]>();
-  captionOf.forEach((caption, row) => {
-    const rows = byCaption.get(caption);
-    if (rows) rows.push(row);
-    else byCaption.set(caption, [row]);
-  });
-  const all = [...byCaption.values()];
-  const rare = all.filter((rows) => rows.length < atLeast).flat();
-  const buckets = all.filter((rows) => rows.length >= atLeast);
-  return rare.length > 0 ? [...buckets, rare] : buckets;
-}
 
 export interface ProfileScore {
   /** Combined standardised loss of each image, [N]: high = badly known by the base. */
@@ -50,25 +12,19 @@ export interface ProfileScore {
   readonly weights: readonly number[];
 }
 
-/** Standardises every column within each bucket and combines the columns by their bimodality. */
+/** Combines the columns, standardised within each bucket (`standardise`), by their bimodality. */
 export function profileScore(
-  { losses, columns }: Signal,
+  standard: Float64Array,
+  width: number,
   buckets: readonly (readonly number[])[],
 ): ProfileScore {
-  const width = columns.length;
-  const count = losses.length / width;
-  const standard = new Float64Array(losses.length);
-  const coefficients = columns.map((_, column) => {
-    let coefficient = 0;
-    for (const rows of buckets) {
-      const values = rows.map((row) => losses[row * width + column]!);
-      const { mean, variance } = moments(values);
-      const deviation = Math.sqrt(variance) || 1;
-      rows.forEach((row, i) => (standard[row * width + column] = (values[i]! - mean) / deviation));
-      coefficient += (bimodality(values) * rows.length) / count;
-    }
-    return coefficient;
-  });
+  const count = standard.length / width;
+  const coefficients = Array.from({ length: width }, (_, column) =>
+    buckets.reduce((sum, rows) => {
+      const values = rows.map((row) => standard[row * width + column]!);
+      return sum + (bimodality(values) * rows.length) / count;
+    }, 0),
+  );
   const excess = coefficients.map((coefficient) => Math.max(0, coefficient - BIMODALITY_THRESHOLD));
   const total = excess.reduce((sum, value) => sum + value, 0);
   const weights = excess.map((value) => (total > 0 ? value / total : 1 / width));
@@ -76,4 +32,24 @@ export function profileScore(
     weights.reduce((sum, weight, column) => sum + weight * standard[row * width + column]!, 0),
   );
   return { scores, bimodality: coefficients, weights };
+}
+
+/**
+ * The timesteps at which the bias lives, [from, the last]: downwards from the noisiest measured timestep as long as its
+ * losses fall into two populations. Undefined when not even the noisiest do, or when all do (no end was seen).
+ */
+export function guidanceInterval(
+  columns: Signal["columns"],
+  coefficients: readonly number[],
+): { readonly from: number } | undefined {
+  const byTimestep = new Map<number, number[]>();
+  columns.forEach(({ timestep }, i) => {
+    if (timestep === "random") return;
+    byTimestep.set(timestep, [...(byTimestep.get(timestep) ?? []), coefficients[i]!]);
+  });
+  const isBimodal = ([, own]: [number, number[]]) =>
+    own.reduce((sum, value) => sum + value, 0) / own.length > BIMODALITY_THRESHOLD;
+  const falling = [...byTimestep].sort(([a], [b]) => b - a);
+  const end = falling.findIndex((entry) => !isBimodal(entry));
+  return end > 0 ? { from: falling[end - 1]![0] } : undefined;
 }

@@ -7,7 +7,7 @@ import type { Denoiser } from "../pipelines/index.ts";
 import { loadScheduler } from "../schedulers/index.ts";
 import { randint, randn, scope, tensorCount } from "../torch/index.ts";
 import { measureSignal, signalColumns, type SignalName, type SignalOptions } from "./signals.ts";
-import { stepGenerator } from "./step-generator.ts";
+import { stepGenerator } from "../data/index.ts";
 
 const CHANNELS = 2;
 const PIXELS = 9;

@@ -1,5 +1,12 @@
 // Stage 2, first half: what is measured for each image under the frozen base. design.md section 4 tells why the shared
 // noises and timesteps of `profile` find the minority and a random draw per image (`single`, `reference`) does not.
+import {
+  type DiffusionBatch,
+  firstCaptions,
+  latentsOf,
+  stepGenerator,
+  type TrainingSet,
+} from "../data/index.ts";
 import type { Denoiser } from "../pipelines/index.ts";
 import type { Scheduler } from "../schedulers/index.ts";
 import {
@@ -14,10 +21,7 @@ import {
   stack,
   type Tensor,
 } from "../torch/index.ts";
-import { latentsOf } from "./draw-batch.ts";
-import { type DiffusionBatch, diffusionLoss, perSampleLoss } from "./per-sample-loss.ts";
-import { stepGenerator } from "./step-generator.ts";
-import { firstCaptions, type TrainingSet } from "./training-set.ts";
+import { diffusionLoss, perSampleLoss } from "./per-sample-loss.ts";
 
 export type SignalName = "profile" | "single" | "reference";
 

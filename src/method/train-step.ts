@@ -1,5 +1,12 @@
 // One optimisation step of either training stage. They differ by the denoiser and the objective only.
 import {
+  type DiffusionBatch,
+  type DrawOptions,
+  planBatch,
+  stepGenerator,
+  type TrainingSet,
+} from "../data/index.ts";
+import {
   type AdamW,
   CheckpointTape,
   clipGradNorm_,
@@ -10,11 +17,8 @@ import {
 import type { Denoiser } from "../pipelines/index.ts";
 import type { Scheduler } from "../schedulers/index.ts";
 import { autocast, type DType, InvDiffError, scope, type Tensor } from "../torch/index.ts";
-import { type DrawOptions, planBatch } from "./draw-batch.ts";
 import type { Objective, ObjectiveValues } from "./objective.ts";
-import { type DiffusionBatch, diffusionLoss } from "./per-sample-loss.ts";
-import { stepGenerator } from "./step-generator.ts";
-import type { TrainingSet } from "./training-set.ts";
+import { diffusionLoss } from "./per-sample-loss.ts";
 
 /** What a training run holds from step to step. */
 export interface Trainer {

@@ -19,3 +19,4 @@ export { PndmScheduler, type PndmConfig } from "./pndm.ts";
 export type { PredictionType, Scheduler, StepOptions, Timesteps } from "./scheduler.ts";
 export { stepNoise } from "./step-noise.ts";
 export type { TimestepSpacing } from "./timesteps.ts";
+export { minSnrWeights } from "./min-snr.ts";

@@ -53,7 +53,7 @@ describe("the imports of stages 1 to 3", () => {
   });
 
   it("never lead to the evaluation's columns, nor to a stage that reads them", () => {
-    const readers = ["classifiers", "evaluation", "group-labels", "oracle-groups", "index"];
+    const readers = ["classifiers", "evaluation", "given-groups", "group-labels", "oracle-groups", "index"];
     for (const path of [COLUMNS, ...readers.map((name) => `src/experiment/stages/${name}.ts`)])
       expect({ path, from: reached.get(path) }).toEqual({ path, from: undefined });
   });
@@ -74,12 +74,12 @@ describe("the imports of stages 1 to 3", () => {
     expect(openers).toEqual([COLUMNS, "src/data/image-folder.ts"]);
   });
 
-  it("leave the evaluation's columns to the four files that are meant to read them", () => {
+  it("leave the evaluation's columns to the five files that are meant to read them", () => {
     const users = filesIn("src", [".ts"]).filter(
       (path) => !isTest(path) && importsOf(path).includes(COLUMNS),
     );
     expect(users).toEqual(
-      ["classifiers", "evaluation", "group-labels", "oracle-groups"].map(
+      ["classifiers", "evaluation", "given-groups", "group-labels", "oracle-groups"].map(
         (name) => `src/experiment/stages/${name}.ts`,
       ),
     );

@@ -19,6 +19,7 @@ import {
   birdScene,
   caption,
   places,
+  poses,
   subjects,
   writeBirds,
   type BirdRow,
@@ -56,6 +57,25 @@ describe("birdRows", () => {
     expect(new Set(rows.map((row) => row.file_name)).size).toBe(4000);
   });
 
+  it("has exact counts of the pose too, at every place the same share, when asked for", () => {
+    const counts = new Map<string, number>();
+    for (const { subject, place, pose } of birdRows("train", 4000, 0.9, 0, 0.8)) {
+      const kind = `${subject} on ${place}, ${pose}`;
+      counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    }
+    expect(Object.fromEntries(counts)).toEqual({
+      "waterbird on water, left": 1440,
+      "waterbird on water, right": 360,
+      "waterbird on land, left": 160,
+      "waterbird on land, right": 40,
+      "landbird on land, right": 1440,
+      "landbird on land, left": 360,
+      "landbird on water, right": 160,
+      "landbird on water, left": 40,
+    });
+    expect(birdRows("train", 8, 0.9, 0).some((row) => "pose" in row)).toBe(false);
+  });
+
   it("never names the place in the caption", () => {
     expect(subjects.map(caption)).toEqual(["a photo of a waterbird", "a photo of a landbird"]);
   });
@@ -87,6 +107,42 @@ describe("birdScene", () => {
         const at = (place: Place) => blueOverGreen(birdScene({ subject, place, random: new Random(seed) }));
         expect((await at("water")) - (await at("land"))).toBeGreaterThan(20);
       }
+  });
+});
+
+describe("pose", () => {
+  /** Mean horizontal position of what differs from the same scene with the bird on the other side. */
+  const pixels = async (pose: "left" | "right" | undefined, seed: number): Promise<Buffer> => {
+    const svg = birdScene({ subject: "waterbird", place: "land", pose, random: new Random(seed) });
+    return sharp(Buffer.from(svg)).removeAlpha().raw().toBuffer();
+  };
+
+  it("puts the bird on the side that it looks away from, in one and the same scene", async () => {
+    for (let seed = 0; seed < 8; seed++) {
+      const [left, right] = [await pixels("left", seed), await pixels("right", seed)];
+      const differs = Array.from({ length: 64 * 64 }, (_, i) => left[3 * i] !== right[3 * i]);
+      // The sky's upper corners are the same: only the bird and its footing moved.
+      expect(differs.filter((value, i) => value && i < 64 * 6)).toEqual([]);
+      expect(differs.filter(Boolean).length).toBeGreaterThan(200);
+    }
+    const x = (pose: "left" | "right") => {
+      const svg = birdScene({ subject: "landbird", place: "land", pose, random: new Random(3) });
+      return Number(/translate\(([\d.]+) [\d.]+\) scale\((-?)/.exec(svg)![1]);
+    };
+    expect(x("left")).toBeGreaterThan(32);
+    expect(x("right")).toBeLessThan(32);
+  });
+
+  it("draws what it drew before when no pose is given: either side, by the same random numbers", () => {
+    const facing = Array.from({ length: 40 }, (_, seed) =>
+      /scale\(-/.test(birdScene({ subject: "landbird", place: "land", random: new Random(seed) })),
+    );
+    expect(facing.filter(Boolean).length).toBeGreaterThan(10);
+    expect(facing.filter(Boolean).length).toBeLessThan(30);
+    for (const pose of poses)
+      expect(
+        /scale\(-/.test(birdScene({ subject: "landbird", place: "land", pose, random: new Random(1) })),
+      ).toBe(pose === "left");
   });
 });
 
@@ -135,6 +191,23 @@ describe("writeBirds", () => {
     for (const i of same) expect(png("three", i).equals(png("one", i))).toBe(true);
   });
 
+  it("writes a column for the pose, even in validation, only when asked for", async () => {
+    const rows = (name: string, split: string): BirdRow[] =>
+      readFileSync(join(parent, name, split, "metadata.jsonl"), "utf8")
+        .trim()
+        .split("\n")
+        .map((row) => JSON.parse(row) as BirdRow);
+    await writeBirds(join(parent, "posed"), { ...small, validation: 16, poseBalance: 0.8 });
+    await writeBirds(join(parent, "plain"), small);
+    expect(rows("plain", "train").some((row) => "pose" in row)).toBe(false);
+    expect(readFileSync(join(parent, "plain", "birds.json"), "utf8")).not.toContain("pose");
+    const cells = new Map<string, number>();
+    for (const { subject, place, pose } of rows("posed", "validation"))
+      cells.set(subject + place + pose, (cells.get(subject + place + pose) ?? 0) + 1);
+    expect([...cells.values()]).toEqual(new Array(8).fill(2));
+    expect(readFileSync(join(parent, "posed", "birds.json"), "utf8")).toContain('"poseBalance": 0.8');
+  });
+
   it("leaves an existing folder alone unless forced, and then only Birds", async () => {
     const out = join(parent, "birds");
     await writeBirds(out, { train: 4, validation: 0 });
@@ -174,6 +247,7 @@ describe("writeBirds", () => {
     for (const options of [
       { balance: 1.2 },
       { balance: Number.NaN },
+      { poseBalance: -0.1 },
       { train: -1 },
       { train: 1.5 },
       { size: 4 },

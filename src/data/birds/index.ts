@@ -1,5 +1,5 @@
 /** Birds: a procedural, visibly biased data set of waterbirds and landbirds on water and land. */
-export { birdScene, caption, places, subjects } from "./scene.ts";
-export type { BirdSceneOptions, Place, Subject } from "./scene.ts";
+export { birdScene, caption, places, poses, subjects } from "./scene.ts";
+export type { BirdSceneOptions, Place, Pose, Subject } from "./scene.ts";
 export { birdRows, writeBirds } from "./write-birds.ts";
 export type { BirdRow, WriteBirdsOptions } from "./write-birds.ts";

@@ -7,15 +7,20 @@ import { waterbird } from "./waterbird.ts";
 
 export type Subject = "waterbird" | "landbird";
 export type Place = "water" | "land";
+/** Where a bird faces, from the other side of the picture. */
+export type Pose = "left" | "right";
 export const subjects: readonly Subject[] = ["waterbird", "landbird"];
 export const places: readonly Place[] = ["water", "land"];
+export const poses: readonly Pose[] = ["left", "right"];
 
-/** The only text that goes with a picture; it never tells the place. */
+/** The only text that goes with a picture; it never tells the place or the pose. */
 export const caption = (subject: Subject): string => `a photo of a ${subject}`;
 
 export interface BirdSceneOptions {
   readonly subject: Subject;
   readonly place: Place;
+  /** Default: either pose, drawn at random. */
+  readonly pose?: Pose | undefined;
   /** Gives every jittered choice; the same state gives the same picture. */
   readonly random: Random;
 }
@@ -30,11 +35,15 @@ export function birdScene(options: BirdSceneOptions): string {
 }
 
 /** The scene without its document, with gradient names that begin with `id` so that many fit on one sheet. */
-export function sceneContent({ subject, place, random }: BirdSceneOptions, id: string): string {
+export function sceneContent({ subject, place, pose, random }: BirdSceneOptions, id: string): string {
   const background = place === "water" ? water(random, id) : land(random, id);
-  const left = random.chance(0.5);
+  // Drawn in any case, so that a given pose changes nothing else in the picture.
+  const either: Pose = random.chance(0.5) ? "left" : "right";
+  const left = (pose ?? either) === "left";
   const scale = random.uniform(0.92, 1.1);
-  const x = 32 + random.uniform(-4, 4) + (left ? 1 : -1);
+  const aside = random.uniform(-4, 4);
+  // A bird that is posed looks into the picture.
+  const x = 32 + (pose === undefined ? aside : left ? Math.abs(aside) : -Math.abs(aside)) + (left ? 1 : -1);
   const y = random.uniform(49, 55);
   const floats = subject === "waterbird" && place === "water";
   const bird = subject === "waterbird" ? waterbird(random, !floats) : landbird(random);

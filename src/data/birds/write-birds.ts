@@ -5,16 +5,21 @@ import { join, resolve } from "node:path";
 import sharp from "sharp";
 import { DataError } from "../../torch/index.ts";
 import { Random } from "../random.ts";
-import { caption, sceneContent, type Place, type Subject } from "./scene.ts";
+import { caption, sceneContent, type Place, type Pose, type Subject } from "./scene.ts";
 
 export interface WriteBirdsOptions {
   readonly seed?: number;
   /** Number of training images. */
   readonly train?: number;
-  /** Number of validation images; every subject is half on water, half on land. */
+  /** Number of validation images; every subject is half on water, half on land, and half of each in either pose. */
   readonly validation?: number;
   /** Share of the training images that show a bird on its usual place, 0 to 1. */
   readonly balance?: number;
+  /**
+   * Share of the training images that show a bird in its usual pose (a waterbird facing left, a landbird right), 0 to 1,
+   * whatever the place: a second hidden attribute. Without it the pose is drawn at random and there is no column `pose`.
+   */
+  readonly poseBalance?: number | undefined;
   /** Width and height in pixels. */
   readonly size?: number;
   /** Replaces an existing Birds folder. */
@@ -29,6 +34,8 @@ export interface BirdRow {
   readonly text: string;
   readonly subject: Subject;
   readonly place: Place;
+  /** Only with `poseBalance`. */
+  readonly pose?: Pose;
 }
 
 type Split = "train" | "validation";
@@ -41,8 +48,8 @@ const SHEET = 8; // Scenes per side of a sheet: one rasteriser start for 64 scen
  */
 export async function writeBirds(outDir: string, options: WriteBirdsOptions = {}): Promise<void> {
   const { seed = 0, train = 4000, validation = 800, balance = 0.9, size = 64, force = false } = options;
-  const { onProgress, signal } = options;
-  checkOptions({ train, validation, size, balance, seed });
+  const { poseBalance, onProgress, signal } = options;
+  checkOptions({ train, validation, size, seed }, { balance, poseBalance: poseBalance ?? 1 });
   const target = resolve(outDir);
   checkTarget(target, force);
   signal?.throwIfAborted();
@@ -53,7 +60,8 @@ export async function writeBirds(outDir: string, options: WriteBirdsOptions = {}
       ["train", train, balance],
       ["validation", validation, 0.5],
     ] as const) {
-      const rows = birdRows(split, count, share, seed);
+      const poseShare = poseBalance === undefined ? undefined : split === "train" ? poseBalance : 0.5;
+      const rows = birdRows(split, count, share, seed, poseShare);
       await mkdir(join(temporary, split), { recursive: true });
       const first = done;
       const starts = Array.from({ length: Math.ceil(count / SHEET ** 2) }, (_, i) => i * SHEET ** 2);
@@ -74,7 +82,7 @@ export async function writeBirds(outDir: string, options: WriteBirdsOptions = {}
         rows.map((row) => `${JSON.stringify(row)}\n`).join(""),
       );
     }
-    const parameters = { format: "birds", version: 1, seed, train, validation, balance, size };
+    const parameters = { format: "birds", version: 1, seed, train, validation, balance, poseBalance, size };
     await writeFile(join(temporary, "birds.json"), `${JSON.stringify(parameters, null, 2)}\n`);
     checkTarget(target, force);
     // An old folder steps aside first, so that a crash between the two renames loses neither.
@@ -94,23 +102,45 @@ export async function writeBirds(outDir: string, options: WriteBirdsOptions = {}
   }
 }
 
-/** The rows of a split in shuffled order, with exact counts of every subject and place. */
-export function birdRows(split: Split, count: number, balance: number, seed: number): BirdRow[] {
+const usually: Record<Subject, { place: Place; rarePlace: Place; pose: Pose; rarePose: Pose }> = {
+  waterbird: { place: "water", rarePlace: "land", pose: "left", rarePose: "right" },
+  landbird: { place: "land", rarePlace: "water", pose: "right", rarePose: "left" },
+};
+
+/** The rows of a split in shuffled order, with exact counts of every subject, place and (if asked for) pose. */
+export function birdRows(
+  split: Split,
+  count: number,
+  balance: number,
+  seed: number,
+  poseBalance?: number,
+): BirdRow[] {
+  const list: Pick<BirdRow, "subject" | "place" | "pose">[] = [];
   const waterbirds = Math.round(count / 2);
-  const landbirds = count - waterbirds;
-  const list: [Subject, Place][] = [];
-  const add = (subject: Subject, usual: Place, unusual: Place, total: number): void => {
+  for (const [subject, total] of [
+    ["waterbird", waterbirds],
+    ["landbird", count - waterbirds],
+  ] as const) {
+    const { place, rarePlace, pose, rarePose } = usually[subject];
     const ordinary = Math.round(total * balance);
-    for (let i = 0; i < total; i++) list.push([subject, i < ordinary ? usual : unusual]);
-  };
-  add("waterbird", "water", "land", waterbirds);
-  add("landbird", "land", "water", landbirds);
+    for (const [where, birds] of [
+      [place, ordinary],
+      [rarePlace, total - ordinary],
+    ] as const)
+      for (let i = 0; i < birds; i++)
+        list.push({
+          subject,
+          place: where,
+          ...(poseBalance !== undefined && {
+            pose: i < Math.round(birds * poseBalance) ? pose : rarePose,
+          }),
+        });
+  }
   const digits = Math.max(5, String(count).length);
-  return new Random("birds", seed, split, "order").shuffle(list).map(([subject, place], i) => ({
+  return new Random("birds", seed, split, "order").shuffle(list).map((kind, i) => ({
     file_name: `${String(i).padStart(digits, "0")}.png`,
-    text: caption(subject),
-    subject,
-    place,
+    text: caption(kind.subject),
+    ...kind,
   }));
 }
 
@@ -123,9 +153,9 @@ async function writeSheet(
   const columns = Math.min(SHEET, part.length);
   const width = columns * size;
   const height = Math.ceil(part.length / columns) * size;
-  const scenes = part.map(({ subject, place }, i) => {
+  const scenes = part.map(({ subject, place, pose }, i) => {
     const content = sceneContent(
-      { subject, place, random: new Random("birds", seed, split, start + i) },
+      { subject, place, pose, random: new Random("birds", seed, split, start + i) },
       `b${i}-`,
     );
     const [x, y] = [(i % columns) * size, Math.floor(i / columns) * size];
@@ -164,18 +194,12 @@ function checkTarget(target: string, force: boolean): void {
     );
 }
 
-function checkOptions(values: {
-  train: number;
-  validation: number;
-  size: number;
-  balance: number;
-  seed: number;
-}): void {
-  const { balance, ...integers } = values;
-  if (!(balance >= 0 && balance <= 1))
-    throw new DataError(
-      `balance is ${balance}; give the share of birds on their usual place as a number from 0 to 1.`,
-    );
+function checkOptions(integers: Record<string, number>, shares: Record<string, number>): void {
+  for (const [name, value] of Object.entries(shares))
+    if (!(value >= 0 && value <= 1))
+      throw new DataError(
+        `${name} is ${value}; give the share of birds on their usual place or in their usual pose as a number from 0 to 1.`,
+      );
   for (const [name, value] of Object.entries(integers)) {
     const least = name === "size" ? 8 : 0;
     if (!Number.isSafeInteger(value) || value < least)

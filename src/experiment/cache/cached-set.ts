@@ -1,6 +1,5 @@
 // A training set from the cache: what is missing there is encoded first, then batches are rows of mapped files.
-import { loadImages } from "../../data/index.ts";
-import type { TrainingSet } from "../../method/index.ts";
+import { loadImages, type TrainingSet } from "../../data/index.ts";
 import { InvDiffError, keep, scope, type Tensor, tensor, where } from "../../torch/index.ts";
 import { readContent, sha256 } from "./content.ts";
 import type { Encoders } from "./encoders.ts";

@@ -1,6 +1,5 @@
 // A training set without a cache: every batch is decoded, cropped, mirrored and encoded when it is asked for.
-import { loadImages } from "../../data/index.ts";
-import type { TrainingSet } from "../../method/index.ts";
+import { loadImages, type TrainingSet } from "../../data/index.ts";
 import { keep, scope, type Tensor, tensor } from "../../torch/index.ts";
 import { readContent } from "./content.ts";
 import type { Encoders } from "./encoders.ts";

@@ -1,7 +1,7 @@
 // The one way to a training set: from a cache, which is completed first, or encoded anew for every batch.
 import { join } from "node:path";
 
-import type { TrainingSet } from "../../method/index.ts";
+import type { TrainingSet } from "../../data/index.ts";
 import { type Device, UserError } from "../../torch/index.ts";
 import { bytesText, freeDiskBytes } from "../disk-full.ts";
 import {

@@ -1,7 +1,6 @@
 // What a training set is made of: pictures by content, and captions as a table that images point into.
-import type { ImageItem } from "../../data/index.ts";
+import type { BatchRequest, ImageItem } from "../../data/index.ts";
 import { DataError, InvDiffError } from "../../torch/index.ts";
-import type { BatchRequest } from "../../method/index.ts";
 import { hashFiles, type HashFilesOptions } from "./content.ts";
 
 /** Ids and captions of a set, as `TrainingSet` has them. */

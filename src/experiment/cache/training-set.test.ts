@@ -17,8 +17,14 @@ import sharp from "sharp";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { settledTensorCount } from "../../../test/settled.ts";
 import { writeRows } from "../../../test/tiny-experiment.ts";
-import { loadImages, openImageFolder, Random, toModelRange } from "../../data/index.ts";
-import type { EncodedBatch, TrainingSet } from "../../method/index.ts";
+import {
+  type EncodedBatch,
+  loadImages,
+  openImageFolder,
+  Random,
+  toModelRange,
+  type TrainingSet,
+} from "../../data/index.ts";
 import { loadTextEncoder, loadVae } from "../../models/index.ts";
 import { ClipTokenizer } from "../../tokenizers/index.ts";
 import {

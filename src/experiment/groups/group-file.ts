@@ -30,6 +30,8 @@ export interface GroupsSummary {
   readonly bimodality?: readonly number[];
   readonly columnWeights?: readonly number[];
   readonly mixtures?: readonly object[];
+  /** The hidden attributes that the groups are the combinations of: share of the rare value. */
+  readonly attributes?: readonly { readonly share: number }[];
 }
 
 export interface StoredGroups extends GroupsSummary {

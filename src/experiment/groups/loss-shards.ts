@@ -14,7 +14,8 @@ import {
   writeSafetensors,
 } from "../../checkpoint/index.ts";
 import { measureSignal, type Signal, signalColumns, type SignalName } from "../../method/index.ts";
-import type { SignalOptions, TrainingSet } from "../../method/index.ts";
+import type { SignalOptions } from "../../method/index.ts";
+import type { TrainingSet } from "../../data/index.ts";
 import { CheckpointError, DataError, tensor, writeFileAtomic } from "../../torch/index.ts";
 import { canonicalJson } from "../hash.ts";
 import { listed } from "./listed.ts";

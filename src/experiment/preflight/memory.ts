@@ -43,9 +43,13 @@ export interface MemoryEstimate {
 const FLOAT32 = 4;
 /** Resident memory of Node.js with libtorch's processor kernels before (220 MB) and after (50 MB) their first use. */
 const PROGRAM_BYTES = 270e6;
-/** Freed memory that glibc's allocator holds on to, by what goes through it in a step; see native/memory.cc for the limit. */
-const HELD_SHARE = 0.7;
 const MOST_HELD_BYTES = 1e9;
+/**
+ * Freed memory that glibc's allocator holds on to, by what comes and goes in a step, reached after about a dozen steps: fitted to
+ * measurements, and not more than native/memory.cc lets it hold.
+ */
+const heldBytes = (activations: number, gradients: number, adapted: number): number =>
+  Math.round(Math.min(MOST_HELD_BYTES, activations + 2.8 * gradients + 1.3 * adapted));
 
 /**
  * Parts without bytes are left out. Measured beside the highest resident memory of four real steps on a processor, for U-Nets of
@@ -57,16 +61,18 @@ export function memoryEstimate(given: TrainingMemory): MemoryEstimate {
   const { batchSize, precision, onCuda = false } = given;
   const pieces = unetPieces(given.unet, given);
   const activations = activationBytes(pieces, given);
-  const isMixed = isHalf(precision);
+  const gradients = FLOAT32 * trained;
+  // Checkpointing makes them anew in each segment.
+  const kept = given.gradientCheckpointing === true ? 0 : adapted;
   const parts: MemoryPart[] = [
     { part: "trained weights", bytes: FLOAT32 * trained },
     { part: "frozen weights", bytes: FLOAT32 * frozen },
     { part: "autoencoder and text encoder", bytes: FLOAT32 * encoders },
-    { part: "gradients", bytes: FLOAT32 * trained },
+    { part: "gradients", bytes: gradients },
     { part: "optimizer (two moments)", bytes: 2 * FLOAT32 * trained },
     { part: "averaged weights", bytes: ema ? FLOAT32 * trained : 0 },
-    { part: "weights with adapters", bytes: FLOAT32 * adapted },
-    { part: `weights in ${precision}`, bytes: isMixed ? 2 * Math.max(adapted, trained) : 0 },
+    { part: "weights with adapters", bytes: FLOAT32 * kept },
+    { part: `weights in ${precision}`, bytes: isHalf(precision) ? 2 * Math.max(kept, trained) : 0 },
     { part: "activations", bytes: activations },
     // The gradient of the largest activation, on the way back.
     {
@@ -75,7 +81,7 @@ export function memoryEstimate(given: TrainingMemory): MemoryEstimate {
     },
     {
       part: "held by the allocator",
-      bytes: onCuda ? 0 : Math.round(Math.min(MOST_HELD_BYTES, HELD_SHARE * activations)),
+      bytes: onCuda ? 0 : heldBytes(activations, gradients, FLOAT32 * adapted),
     },
     { part: "Node.js and libtorch", bytes: onCuda ? 0 : PROGRAM_BYTES },
     { part: "cached data (mapped)", bytes: cacheBytes, isMapped: true },

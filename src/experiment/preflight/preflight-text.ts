@@ -1,4 +1,4 @@
-// What a training is going to do and need, in lines for the console.
+// What a training is going to do and need, in lines to be shown.
 import { bytesText } from "../disk-full.ts";
 import { type MemoryEstimate, memoryText } from "./memory.ts";
 import type { ParameterCounts } from "./parameters.ts";

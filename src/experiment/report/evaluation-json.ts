@@ -1,8 +1,8 @@
 // The types of evaluation.json: the numbers of a run, for programs. report.html shows the same numbers to people.
 import type { Interval } from "../../metrics/index.ts";
 
-/** One model's numbers; `null` where a number cannot be measured (no attribute labels, no reference images). */
-export interface ModelEvaluation {
+/** One model's Bias in one hidden attribute; `null` where it cannot be measured (no attribute labels). */
+export interface AttributeEvaluation {
   /** Normalised Bias (0..1) of the hidden attribute, mean over the prompts. */
   bias: number | null;
   /** 95 % bootstrap interval of `bias`. */
@@ -13,6 +13,12 @@ export interface ModelEvaluation {
   biasPerPromptInterval: Record<string, Interval>;
   /** Generated images by prompt and predicted attribute value: what the Bias is computed from. */
   attributeCounts: Record<string, Record<string, number>>;
+}
+
+/** One model's numbers, with the Bias in the first hidden attribute; `null` where a number cannot be measured (no reference images). */
+export interface ModelEvaluation extends AttributeEvaluation {
+  /** Further hidden attributes by column, where there are any. */
+  attributes?: Record<string, AttributeEvaluation>;
   /** Share of images whose predicted subject is the prompt's. */
   promptAccuracy: number | null;
   promptAccuracyInterval: Interval | null;
@@ -22,7 +28,7 @@ export interface ModelEvaluation {
   imagesPerPrompt: number;
 }
 
-/** How the inferred groups line up with the hidden attribute; measured after the fact, never used for training. */
+/** How the inferred groups line up with the (first) hidden attribute; measured after the fact, never used for training. */
 export interface GroupEvaluation {
   /** Area under the ROC curve of the group score for the images with a rare attribute value; `null` without labels. */
   auc: number | null;
@@ -33,6 +39,10 @@ export interface GroupEvaluation {
   precision?: number;
   recall?: number;
   purity?: number;
+  /** With several hidden attributes: each of them by column. */
+  attributes?: Record<string, { auc: number; precision: number; recall: number }>;
+  /** With several: the groups against the combinations of their values; `counts[group][combination]`, named by `names`. */
+  cells?: { purity: number; names: string[]; counts: number[][] };
 }
 
 /** A classifier that evaluation relies on. */

@@ -1,5 +1,6 @@
 // The report of a run: report.html for people, the types of evaluation.json for programs.
 export type {
+  AttributeEvaluation,
   ClassifierEvaluation,
   EvaluationJson,
   GroupEvaluation,

@@ -52,6 +52,25 @@ describe.each(states)("report.html, %s", (state) => {
 });
 
 describe("content", () => {
+  it("gives further hidden attributes rows of their own", async () => {
+    const data = reportFixture("groups-found");
+    data.models[0]!.furtherBias = [{ attribute: "pose", bias: { value: 0.61, interval: [0.55, 0.67] } }];
+    data.models[1]!.furtherBias = [{ attribute: "pose", bias: { value: 0.12 } }];
+    data.groups!.agreementByAttribute = [{ attribute: "pose", auc: 0.987, precision: 0.9, recall: 0.8 }];
+    data.groups!.combinations = {
+      names: ["usual", "rare pose"],
+      counts: [
+        [1400, 12],
+        [30, 358],
+      ],
+    };
+    const words = plain(await renderReport(data));
+    expect(words).toContain("pose 0.61 (0.55 to 0.67) 0.12");
+    expect(words).toContain("pose 0.987 0.900 0.800");
+    expect(words).toContain("Group 1 1,400 12 Group 2 30 358");
+    expect(plain(reports.get("groups-found")!)).not.toContain("further attributes");
+  });
+
   it("shows the numbers of the data", () => {
     const words = plain(reports.get("groups-found")!);
     expect(words).toContain("The bias fell from 0.98 to 0.15, with no label of the background used.");

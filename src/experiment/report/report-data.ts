@@ -51,6 +51,8 @@ export interface ReportModel {
   biasPerPrompt?: Measured[];
   /** `sharesPerPrompt[prompt][value]`: share of generated images per attribute value. */
   sharesPerPrompt?: number[][];
+  /** Bias in further hidden attributes, if there are any. */
+  furtherBias?: { attribute: string; bias: Measured }[];
   promptAccuracy?: Measured;
   fid?: Measured;
 }
@@ -98,6 +100,10 @@ export interface ReportGroups {
   captions: ReportCaptionGroups[];
   /** How they line up with the hidden attribute: evaluation only. */
   agreement?: { auc?: number; precision?: number; recall?: number; purity?: number };
+  /** The same for each of several hidden attributes. */
+  agreementByAttribute?: { attribute: string; auc: number; precision: number; recall: number }[];
+  /** Images of each group that have each combination of rare and usual values, with several attributes. */
+  combinations?: { names: string[]; counts: number[][] };
 }
 
 /** A classifier that the evaluation relies on. */

@@ -40,7 +40,7 @@ export interface ClassifierSummary {
   readonly heldOutImages: number;
 }
 
-/** Columns that the evaluation classifies: the named subject first, then the hidden attribute; empty without labels. */
+/** Columns that the evaluation classifies: the named subject first, then the hidden attributes; empty without labels. */
 export const evaluatedColumns = (config: ExperimentConfig): string[] => [
   ...[config.evaluation.subjectColumn ?? []].flat(),
   ...hiddenColumns(config),
@@ -154,6 +154,8 @@ async function train(
   });
   const batches = shuffledBatches(trainCount, BATCH, config.seed);
   const random = new Random("classifier", config.seed);
+  // Where a bird faces would be lost in the mirror; the images of one attribute alone are mirrored as ever.
+  const mirrors = hiddenColumns(config).length <= 1;
   model.train();
   for (let step = 0; step < steps; step++) {
     const { value } = batches.next();
@@ -162,7 +164,7 @@ async function train(
       const rows = tensor(indices, { dtype: "int64" });
       const source = random.chance(0.5) ? decoded : pixels;
       const images = toModelRange(source.indexSelect(0, rows)).to(config.device);
-      const flipped = random.chance(0.5) ? images.flip([3]) : images;
+      const flipped = random.chance(0.5) && mirrors ? images.flip([3]) : images;
       const total = model
         .splitHeads(model.forward(flipped))
         .map((logits, head) =>

@@ -8,15 +8,16 @@ import type { Stage } from "../stage.ts";
 export const dataStage: Stage = {
   name: "data",
   needs: [],
-  inputs: ({ seed, data: { train, validation, balance, resolution } }) => ({
+  inputs: ({ seed, data: { train, validation, balance, poseBalance, resolution } }) => ({
     seed,
     train,
     validation,
     balance,
+    poseBalance,
     resolution,
   }),
   async run({ config, dir, signal, progress }) {
-    const { train, validation, balance, resolution } = config.data;
+    const { train, validation, balance, poseBalance, resolution } = config.data;
     const target = join(dir, "birds");
     rmSync(target, { recursive: true, force: true });
     await writeBirds(target, {
@@ -24,10 +25,11 @@ export const dataStage: Stage = {
       train,
       validation,
       balance,
+      poseBalance,
       size: resolution,
       signal,
       onProgress: (done, total) => progress({ task: "drawing birds", done, total }),
     });
-    return { train, validation, balance };
+    return { train, validation, balance, ...(poseBalance !== undefined && { poseBalance }) };
   },
 };

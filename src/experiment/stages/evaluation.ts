@@ -1,17 +1,22 @@
 // Stage "evaluation": proves in numbers what changed between base and guided model. Here, and only here, the hidden
-// attribute is looked at.
-import { firstCaptions } from "../../method/index.ts";
+// attributes are looked at.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { readEvaluationColumns } from "../../data/evaluation-columns.ts";
-import { type ImageItem, loadImages, toModelRange } from "../../data/index.ts";
-import { biasEstimate, countLabels, frechetDistance, shareEstimate } from "../../metrics/index.ts";
+import { firstCaptions, type ImageItem, loadImages, toModelRange } from "../../data/index.ts";
+import { frechetDistance, shareEstimate } from "../../metrics/index.ts";
 import { loadClassifier } from "../../models/index.ts";
 import { adaptiveAvgPool2d, type Tensor, writeFileAtomic } from "../../torch/index.ts";
 import { type ExperimentConfig, hiddenColumns } from "../config.ts";
-import type { ClassifierEvaluation, GroupEvaluation, ModelEvaluation } from "../report/index.ts";
+import type {
+  AttributeEvaluation,
+  ClassifierEvaluation,
+  GroupEvaluation,
+  ModelEvaluation,
+} from "../report/index.ts";
 import type { Stage, StageContext } from "../stage.ts";
+import { attributeBias } from "./attribute-bias.ts";
 import {
   canClassify,
   type ClassifierSummary,
@@ -36,6 +41,7 @@ export interface EvaluationResult {
   readonly guided: ModelEvaluation;
   readonly groups: GroupEvaluation;
   readonly classifiers: Record<string, ClassifierEvaluation>;
+  /** The first hidden attribute, the headline. */
   readonly attribute: { name: string; values: readonly string[] } | null;
   /** The groups by caption, to look at. */
   readonly gallery: readonly GalleryCaption[];
@@ -75,9 +81,10 @@ export const evaluationStage = (suffix: string, config: ExperimentConfig): Stage
     const { dir, input } = context;
     const items = readItems(input("latents"));
     const set = { ...items, captionOf: firstCaptions(items) };
-    const trainingLabels = readTrainingLabels(context, set);
+    const allLabels = readTrainingLabels(context, set);
+    const [trainingLabels] = allLabels;
     const stored = loadGroups(input(`groups${suffix}`), set.ids);
-    const groups = evaluateGroups(stored, trainingLabels);
+    const groups = evaluateGroups(stored, allLabels);
     using judge = await openJudge(context);
     const base = await evaluateSamples(context, input("samples-base"), judge);
     const guided = await evaluateSamples(context, input(`samples${suffix}`), judge);
@@ -88,7 +95,7 @@ export const evaluationStage = (suffix: string, config: ExperimentConfig): Stage
       gallery: groupGallery(set, stored, trainingLabels),
       classifiers: judge.classifiers,
       attribute:
-        judge.hidden ??
+        judge.hidden[0] ??
         (trainingLabels ? { name: trainingLabels.name, values: trainingLabels.values } : null),
       trainingShares: base.prompts.map(
         (prompt) => trainingLabels?.shares[set.captions.indexOf(prompt)] ?? null,
@@ -107,12 +114,24 @@ export const evaluationStage = (suffix: string, config: ExperimentConfig): Stage
   },
 });
 
-const headline = ({ bias, promptAccuracy, fid }: ModelEvaluation) => ({ bias, promptAccuracy, fid });
+const headline = ({ bias, attributes = {}, promptAccuracy, fid }: ModelEvaluation) => ({
+  bias,
+  ...Object.fromEntries(Object.entries(attributes).map(([name, own]) => [`bias of ${name}`, own.bias])),
+  promptAccuracy,
+  fid,
+});
+
+interface HiddenHead {
+  readonly head: number;
+  readonly name: string;
+  readonly values: readonly string[];
+}
 
 /** What judges samples: classifier heads if there are labels, a feature space, reference features. */
 interface Judge extends Disposable {
   readonly classifiers: Record<string, ClassifierEvaluation>;
-  readonly hidden: { head: number; name: string; values: readonly string[] } | undefined;
+  /** One per hidden column, the headline first; empty without labels. */
+  readonly hidden: readonly HiddenHead[];
   readonly subject:
     { head: number; values: readonly string[]; ofPrompt: ReadonlyMap<string, number> } | undefined;
   readonly featureSpace: string;
@@ -132,10 +151,8 @@ async function classifierJudge(context: StageContext): Promise<Judge> {
     readFileSync(join(input("classifiers"), "classifiers.json"), "utf8"),
   ) as ClassifierSummary;
   const { subjectColumn } = config.evaluation;
-  const [hiddenColumn] = hiddenColumns(config);
   const head = (column: string | undefined) => summary.heads.findIndex((item) => item.column === column);
   const subjectHead = head(subjectColumn);
-  const hiddenHead = head(hiddenColumn);
   const items = folderItems(config, folder);
   using images = await itemImages(context, items);
   const model = loadClassifier(input("classifiers"), { device: config.device });
@@ -148,10 +165,11 @@ async function classifierJudge(context: StageContext): Promise<Judge> {
         { accuracy, accuracyInterval: interval, heldOutImages: summary.heldOutImages },
       ]),
     ),
-    hidden:
-      hiddenHead < 0
-        ? undefined
-        : { head: hiddenHead, name: hiddenColumn!, values: summary.heads[hiddenHead]!.values },
+    hidden: hiddenColumns(config).map((name) => ({
+      head: head(name),
+      name,
+      values: summary.heads[head(name)]!.values,
+    })),
     subject:
       subjectHead < 0
         ? undefined
@@ -191,7 +209,7 @@ async function autoencoderJudge(context: StageContext): Promise<Judge> {
   const { features: referenceFeatures } = await look(images);
   return {
     classifiers: {},
-    hidden: undefined,
+    hidden: [],
     subject: undefined,
     featureSpace: `autoencoder latents, averaged to 4 x 4 (${referenceFeatures.shape[1]} numbers per image)`,
     reference: `${images.shape[0]} ${validation ? "validation" : "training"} images`,
@@ -254,12 +272,7 @@ async function evaluateSamples(
   const options = { resamples: config.evaluation.bootstrap, seed: config.seed };
   const slice = <T extends ArrayLike<number>>(values: T, prompt: number) =>
     Array.from(values).slice(prompt * perPrompt, (prompt + 1) * perPrompt);
-  const { hidden, subject } = judge;
-  const counts =
-    hidden && predictions
-      ? prompts.map((_, p) => countLabels(slice(predictions.classes[hidden.head]!, p), hidden.values.length))
-      : undefined;
-  const bias = counts && biasEstimate(counts, options);
+  const { subject } = judge;
   const right =
     subject && predictions && prompts.every((prompt) => subject.ofPrompt.has(prompt))
       ? prompts.flatMap((prompt, p) =>
@@ -267,25 +280,25 @@ async function evaluateSamples(
         )
       : undefined;
   const accuracy = right && shareEstimate(right, options);
-  const byPrompt = <T>(value: (index: number) => T): Record<string, T> =>
-    Object.fromEntries(prompts.map((prompt, p) => [prompt, value(p)]));
+  const attributeOf = (hidden: HiddenHead | undefined): AttributeEvaluation => {
+    const classes = hidden && predictions?.classes[hidden.head];
+    return attributeBias(classes && { prompts, perPrompt, values: hidden.values, classes }, options);
+  };
+  const [first, ...further] = predictions ? judge.hidden : [];
   const evaluation: ModelEvaluation = {
-    bias: bias?.overall.value ?? null,
-    biasInterval: bias?.overall.interval ?? null,
-    biasPerPrompt: bias ? byPrompt((p) => bias.perPrompt[p]!.value) : {},
-    biasPerPromptInterval: bias ? byPrompt((p) => bias.perPrompt[p]!.interval) : {},
-    attributeCounts: counts
-      ? byPrompt((p) => Object.fromEntries(hidden!.values.map((value, v) => [value, counts[p]![v]!])))
-      : {},
+    ...attributeOf(first),
+    ...(further.length > 0 && {
+      attributes: Object.fromEntries(further.map((hidden) => [hidden.name, attributeOf(hidden)])),
+    }),
     promptAccuracy: accuracy?.value ?? null,
     promptAccuracyInterval: accuracy?.interval ?? null,
     fid: frechetDistance(judge.referenceFeatures, features),
     imagesPerPrompt: perPrompt,
   };
-  if (!hidden || !predictions) return { evaluation, prompts };
-  const labels = predictions.classes[hidden.head]!;
-  const probabilities = predictions.probabilities[hidden.head]!;
-  const confidence = Array.from(labels, (label, i) => probabilities[i * hidden.values.length + label]!);
+  if (!first || !predictions) return { evaluation, prompts };
+  const labels = predictions.classes[first.head]!;
+  const probabilities = predictions.probabilities[first.head]!;
+  const confidence = Array.from(labels, (label, i) => probabilities[i * first.values.length + label]!);
   return { evaluation, prompts, predicted: { labels: [...labels], confidence } };
 }
 

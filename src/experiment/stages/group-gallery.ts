@@ -1,5 +1,5 @@
 // The groups as people can look at them: per caption, the most typical images of each group and what they share.
-import { captionBuckets } from "../../method/index.ts";
+import { captionBuckets } from "../../metrics/index.ts";
 import type { TrainingLabels } from "./group-labels.ts";
 import { hardGroups } from "./group-labels.ts";
 import type { StoredGroups } from "./groups.ts";
@@ -20,9 +20,15 @@ export interface GalleryCaption {
 
 const SHOWN = 12;
 
-/** Group names: with two inferred groups, group 0 is what the base knows well. */
+/** Group names: of inferred groups, group 0 is what the base knows well. */
 const labelOf = ({ scores, count }: StoredGroups, g: number): string =>
-  scores && count === 2 ? (g === 0 ? "Usual group" : "Neglected group") : `Group ${g + 1}`;
+  !scores || count < 2
+    ? `Group ${g + 1}`
+    : g === 0
+      ? "Usual group"
+      : count === 2
+        ? "Neglected group"
+        : `Neglected group ${g}`;
 
 export function groupGallery(
   set: {
@@ -43,8 +49,8 @@ export function groupGallery(
         const members = rows.filter((row) => assigned[row] === g);
         const typical = (row: number): number => {
           const score = groups.scores?.[row];
-          // Most typical: deepest inside the group, on the side of the score where the group lies.
-          return score === undefined
+          // Most typical: deepest inside the group; of two, on the side of the score where the group lies.
+          return score === undefined || groups.count > 2
             ? groups.weights[row * groups.count + g]!
             : g === groups.count - 1
               ? score

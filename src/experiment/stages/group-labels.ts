@@ -1,7 +1,7 @@
-// The hidden attribute of the training images, for judging the groups afterwards. Evaluation only.
-import { hiddenColumns } from "../config.ts";
+// The hidden attributes of the training images, for judging the groups afterwards. Evaluation only.
 import { readEvaluationColumns } from "../../data/evaluation-columns.ts";
 import { groupPurity, labellingPrecisionRecall, rocAuc } from "../../metrics/index.ts";
+import { hiddenColumns } from "../config.ts";
 import type { GroupEvaluation } from "../report/index.ts";
 import type { StageContext } from "../stage.ts";
 import { trainFolder } from "./folders.ts";
@@ -21,7 +21,7 @@ export interface TrainingLabels {
   readonly minority: readonly boolean[];
 }
 
-/** Labels of the training images; undefined if no hidden column is configured. */
+/** Labels of the training images, one entry per hidden column, the headline first; empty if none is configured. */
 export function readTrainingLabels(
   context: StageContext,
   {
@@ -29,22 +29,24 @@ export function readTrainingLabels(
     captions,
     captionOf,
   }: { ids: readonly string[]; captions: readonly string[]; captionOf: Int32Array },
-): TrainingLabels | undefined {
-  const [column] = hiddenColumns(context.config);
-  if (column === undefined) return undefined;
+): TrainingLabels[] {
+  const columns = hiddenColumns(context.config);
+  if (columns.length === 0) return [];
   const { path, split } = trainFolder(context);
-  const rows = readEvaluationColumns(path, [column], { split });
-  const text = ids.map((id) => String(rows.get(id)![column]));
-  const values = [...new Set(text)].sort();
-  const labels = text.map((value) => values.indexOf(value));
-  const counts = captions.map(() => values.map(() => 0));
-  labels.forEach((label, i) => counts[captionOf[i]!]![label]!++);
-  const shares = counts.map((row) => {
-    const total = row.reduce((sum, count) => sum + count, 0);
-    return row.map((count) => (total > 0 ? count / total : 0));
+  const rows = readEvaluationColumns(path, columns, { split });
+  return columns.map((name) => {
+    const text = ids.map((id) => String(rows.get(id)![name]));
+    const values = [...new Set(text)].sort();
+    const labels = text.map((value) => values.indexOf(value));
+    const counts = captions.map(() => values.map(() => 0));
+    labels.forEach((label, i) => counts[captionOf[i]!]![label]!++);
+    const shares = counts.map((row) => {
+      const total = row.reduce((sum, count) => sum + count, 0);
+      return row.map((count) => (total > 0 ? count / total : 0));
+    });
+    const minority = labels.map((label, i) => shares[captionOf[i]!]![label]! <= RARE);
+    return { name, values, labels, shares, minority };
   });
-  const minority = labels.map((label, i) => shares[captionOf[i]!]![label]! <= RARE);
-  return { name: column, values, labels, shares, minority };
 }
 
 /** Most likely group of each image. */
@@ -54,28 +56,75 @@ export const hardGroups = ({ weights, count }: Pick<StoredGroups, "weights" | "c
     return own.indexOf(Math.max(...own));
   });
 
-/** How groups and hidden attribute agree; numbers that need labels are left out without them. */
-export function evaluateGroups(groups: StoredGroups, labels: TrainingLabels | undefined): GroupEvaluation {
+type Labels = Pick<TrainingLabels, "name" | "minority">;
+
+const isMixed = ({ minority }: Labels): boolean => minority.includes(true) && minority.includes(false);
+
+/**
+ * How groups and hidden attributes agree; numbers that need labels are left out without them. With several attributes
+ * the top numbers are the first one's, and `cells` judges the groups against all combinations of rare and usual values.
+ */
+export function evaluateGroups(groups: StoredGroups, labels: readonly Labels[]): GroupEvaluation {
   const { found, scores } = groups;
   const sizes = [...groups.sizes];
-  const rare = labels?.minority.filter(Boolean).length ?? 0;
-  if (!labels || rare === 0 || rare === labels.minority.length) return { auc: null, sizes, found };
+  const [first] = labels;
+  if (!first || !isMixed(first)) return { auc: null, sizes, found };
   const assigned = hardGroups(groups);
-  // The group that holds the larger part of the rare images is the one to judge (the spread solver's order is arbitrary).
-  const rareShare = sizes.map((_, g) => {
-    const members = labels.minority.filter((_, i) => assigned[i] === g);
-    return members.filter(Boolean).length / Math.max(1, members.length);
+  const evaluation = {
+    ...{ sizes, found },
+    ...evaluateAttribute(groups, assigned, first),
+    // The score is finer than the weights, most of which are close to 0 or 1.
+    auc: scores ? rocAuc(scores, first.minority) : null,
+    purity: groupPurity(assigned, first.minority.map(Number), { groups: groups.count, values: 2 }).purity,
+  };
+  if (labels.length === 1) return evaluation;
+  const attributes = Object.fromEntries(
+    labels.filter(isMixed).map((own) => [own.name, evaluateAttribute(groups, assigned, own)]),
+  );
+  return { ...evaluation, attributes, cells: evaluateCells(groups, assigned, labels) };
+}
+
+/**
+ * One attribute, judged by the groups that hold more rare than usual values, or the one that holds the most if none
+ * does (the order of groups is arbitrary); the area under the curve is that of the expected rarity of an image's groups.
+ */
+function evaluateAttribute(
+  { weights, count }: StoredGroups,
+  assigned: readonly number[],
+  { minority }: Labels,
+) {
+  const members = new Array<number>(count).fill(0);
+  const rare = new Array<number>(count).fill(0);
+  assigned.forEach((g, i) => {
+    members[g]!++;
+    if (minority[i]) rare[g]!++;
   });
-  const target = rareShare.indexOf(Math.max(...rareShare));
-  const auc = scores ? rocAuc(scores, labels.minority) : null;
+  const shares = rare.map((own, g) => own / Math.max(1, members[g]!));
+  const richest = shares.indexOf(Math.max(...shares));
+  const expected = assigned.map((_, i) =>
+    shares.reduce((sum, share, g) => sum + share * weights[i * count + g]!, 0),
+  );
   return {
-    auc,
-    sizes,
-    found,
+    auc: rocAuc(expected, minority),
     ...labellingPrecisionRecall(
-      assigned.map((g) => g === target),
-      labels.minority,
+      assigned.map((g) => g === richest || shares[g]! > 0.5),
+      minority,
     ),
-    purity: groupPurity(assigned, labels.minority.map(Number), { groups: groups.count, values: 2 }).purity,
   };
 }
+
+/** Against the combinations of all attributes, coded in binary with the first attribute as the lowest digit. */
+function evaluateCells({ count }: StoredGroups, assigned: readonly number[], labels: readonly Labels[]) {
+  const cell = assigned.map((_, i) =>
+    labels.reduce((code, { minority }, a) => code + (+minority[i]! << a), 0),
+  );
+  const values = 2 ** labels.length;
+  const { purity, counts } = groupPurity(assigned, cell, { groups: count, values });
+  return { purity, names: cellNames(labels), counts };
+}
+
+const cellNames = (labels: readonly Labels[]): string[] =>
+  Array.from({ length: 2 ** labels.length }, (_, code) => {
+    const rare = labels.filter((_, a) => code & (1 << a)).map(({ name }) => `rare ${name}`);
+    return rare.length > 0 ? rare.join(", ") : "usual";
+  });

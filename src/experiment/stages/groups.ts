@@ -2,7 +2,8 @@
 // captions only. Losses are kept as they come, so that an interrupted stage goes on where it was.
 import { join } from "node:path";
 
-import { firstCaptions, inferGroups } from "../../method/index.ts";
+import { inferGroups } from "../../method/index.ts";
+import { firstCaptions } from "../../data/index.ts";
 import { type ExperimentConfig, resolveGroups } from "../config.ts";
 import { groupSizes, LOSSES, measureLosses, saveGroups } from "../groups/index.ts";
 import type { Stage } from "../stage.ts";
@@ -57,6 +58,7 @@ export const groupsStage = (name: string, config: ExperimentConfig): Stage => ({
       bimodality: groups.score.bimodality,
       columnWeights: groups.score.weights,
       mixtures: groups.mixtures,
+      attributes: groups.attributes.map(({ share }) => ({ share })),
       ids: set.ids,
       weights: groups.weights,
       scores: Float32Array.from(groups.score.scores),

@@ -60,7 +60,8 @@ const guidanceOf = ({ form, strength, ratio, from = 0 }: GuidanceSettings): Guid
   form === "blend" ? { form, ratio, from } : { form, strength, from };
 
 /** Whether the module is adapters in the base. */
-export const isLora = ({ form, module }: GuidanceSettings): boolean => module === "lora" && form === "difference";
+export const isLora = ({ form, module }: GuidanceSettings): boolean =>
+  module === "lora" && form === "difference";
 
 /** Chooses the layers of the adapters: those whose path contains one of the names. */
 const targetsOf = (names: readonly string[] | undefined): Pick<LoraOptions, "targets"> =>

@@ -1,8 +1,8 @@
 // Stage "guidance" (paper stage 3): trains the guidance module on the frozen base with the group objective.
 import { join } from "node:path";
 
-import { shuffledBatches, weightedBatches } from "../../data/index.ts";
-import { balancedSampling, firstCaptions, groupsObjective, type TrainingSet } from "../../method/index.ts";
+import { firstCaptions, shuffledBatches, type TrainingSet, weightedBatches } from "../../data/index.ts";
+import { balancedSampling, groupsObjective } from "../../method/index.ts";
 import { writeFileAtomic } from "../../torch/index.ts";
 import type { ExperimentConfig } from "../config.ts";
 import type { Stage } from "../stage.ts";

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { settledTensorCount } from "../../../test/settled.ts";
 import { birdFolder, readRows, writeRows } from "../../../test/tiny-experiment.ts";
-import { firstCaptions, type TrainingSet } from "../../method/index.ts";
+import { firstCaptions, type TrainingSet } from "../../data/index.ts";
 import { CheckpointError, DataError, tensorCount } from "../../torch/index.ts";
 import { type ExperimentConfig, parseConfig } from "../config.ts";
 import { runExperiment } from "../experiment.ts";

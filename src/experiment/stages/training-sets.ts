@@ -1,6 +1,6 @@
 // The images that a stage trains on or is validated with, opened from what stage "latents" left.
 import { join } from "node:path";
-import type { TrainingSet } from "../../method/index.ts";
+import type { TrainingSet } from "../../data/index.ts";
 import type { TrainingConfig } from "../config-schema.ts";
 import type { StageContext } from "../stage.ts";
 import { validationFolder } from "./folders.ts";

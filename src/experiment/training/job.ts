@@ -1,6 +1,6 @@
 // What a training run is made of, whichever stage it serves: the loop knows nothing else.
-import type { Batches } from "../../data/index.ts";
-import type { DrawOptions, Objective, TrainingSet } from "../../method/index.ts";
+import type { Batches, DrawOptions, TrainingSet } from "../../data/index.ts";
+import type { Objective } from "../../method/index.ts";
 import type { Denoiser } from "../../pipelines/index.ts";
 import type { Scheduler } from "../../schedulers/index.ts";
 import type { Tensor } from "../../torch/index.ts";

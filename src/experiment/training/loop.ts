@@ -1,13 +1,8 @@
 // The loop around a training step: progress, metrics, checkpoints, validation, interruption. Both stages use it.
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import {
-  minSnrWeights,
-  NonFiniteLossError,
-  type StepResult,
-  type Trainer,
-  trainStep,
-} from "../../method/index.ts";
+import { NonFiniteLossError, type StepResult, type Trainer, trainStep } from "../../method/index.ts";
+import { minSnrWeights } from "../../schedulers/index.ts";
 import { AdamW, Ema, LossScaler } from "../../nn/index.ts";
 import { keep, scope, writeFileAtomic } from "../../torch/index.ts";
 import type { StageContext } from "../stage.ts";

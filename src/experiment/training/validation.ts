@@ -1,15 +1,15 @@
 // What a training is looked at by: the loss on images that it does not see, and pictures of fixed prompts and seeds.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { encodePng } from "../../data/index.ts";
 import {
   type DiffusionBatch,
-  diffusionLoss,
+  encodePng,
   firstCaptions,
   latentsOf,
   stepGenerator,
-} from "../../method/index.ts";
-import type { TrainingSet } from "../../method/index.ts";
+  type TrainingSet,
+} from "../../data/index.ts";
+import { diffusionLoss } from "../../method/index.ts";
 import type { Denoiser } from "../../pipelines/index.ts";
 import { TextToImagePipeline } from "../../pipelines/index.ts";
 import type { Scheduler } from "../../schedulers/index.ts";

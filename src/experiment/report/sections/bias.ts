@@ -47,9 +47,24 @@ export function biasSection(data: ReportData, drawer: ChartDrawer): Section {
       ["Prompt", ...labels],
       rows.map((row) => [row.name, ...row.values.map((value) => cell(value, fixed))]),
     )}
-    ${otherNumbers(data)} ${descriptions(data)} ${classifierTable(data)}
+    ${furtherAttributes(data)} ${otherNumbers(data)} ${descriptions(data)} ${classifierTable(data)}
   `;
   return { ...head, body };
+}
+
+/** Bias in the hidden attributes after the first, one row each. */
+function furtherAttributes(data: ReportData) {
+  const models = data.models.filter((model) => model.furtherBias);
+  const names = [...new Set(models.flatMap((model) => model.furtherBias!.map((own) => own.attribute)))];
+  if (names.length === 0) return undefined;
+  return table(
+    "Bias in further attributes, mean over the prompts",
+    ["Attribute", ...models.map((model) => model.label)],
+    names.map((name) => [
+      name,
+      ...models.map((model) => cell(model.furtherBias!.find((own) => own.attribute === name)?.bias, fixed)),
+    ]),
+  );
 }
 
 function otherNumbers(data: ReportData) {

@@ -103,7 +103,31 @@ function agreement(data: ReportData, groups: ReportGroups): Html | undefined {
         shown.map(([name, value, meaning]) => [name, fixed(value!, 3), meaning]),
         { text: 2 },
       )
-    }`;
+    }
+    ${agreementByAttribute(groups)}`;
+}
+
+/** Several hidden attributes: how well the groups tell each of them, and what each group holds. */
+function agreementByAttribute({ agreementByAttribute: attributes, combinations }: ReportGroups): Html {
+  return html`${
+    attributes &&
+    table(
+      "Agreement with each attribute",
+      ["Attribute", "AUC", "Precision", "Recall"],
+      attributes.map(({ attribute, auc, precision, recall }) => [
+        attribute,
+        ...[auc, precision, recall].map((value) => fixed(value, 3)),
+      ]),
+    )
+  }
+  ${
+    combinations &&
+    table(
+      "Images of each group by what is rare about them for their caption",
+      ["Group", ...combinations.names],
+      combinations.counts.map((row, g) => [`Group ${g + 1}`, ...row.map(integer)]),
+    )
+  }`;
 }
 
 function profile(data: ReportData, drawer: ChartDrawer): Html | undefined {

@@ -1,8 +1,8 @@
-// Solver `mixture`: a two-component Gaussian mixture of the scores (Dempster, Laird and Rubin 1977), with a decision
-// whether there are two populations at all.
+// A mixture of two Gaussians by EM (Dempster, Laird and Rubin 1977), with the numbers that tell whether there are two
+// populations at all.
 
 export interface Mixture {
-  /** Posterior of the upper component (the badly known images) for each value. */
+  /** Posterior of the upper component for each value. */
   readonly upper: Float64Array;
   readonly means: readonly [number, number];
   readonly deviations: readonly [number, number];
@@ -20,19 +20,57 @@ const logDensity = (x: number, mean: number, deviation: number): number =>
 
 function gaussian(
   values: Float64Array,
-  weights: Float64Array | undefined,
+  weightOf: (i: number) => number,
 ): { mean: number; deviation: number; total: number } {
   let total = 0;
   let mean = 0;
-  values.forEach((x, i) => {
-    const w = weights?.[i] ?? 1;
+  for (let i = 0; i < values.length; i++) {
+    const w = weightOf(i);
     total += w;
-    mean += w * x;
-  });
+    mean += w * values[i]!;
+  }
   mean /= total || 1;
   let variance = 0;
-  values.forEach((x, i) => (variance += (weights?.[i] ?? 1) * (x - mean) ** 2));
+  for (let i = 0; i < values.length; i++) variance += weightOf(i) * (values[i]! - mean) ** 2;
   return { mean, deviation: Math.sqrt(variance / (total || 1)), total };
+}
+
+/** One EM step: fits two Gaussians to the memberships of the upper one, then makes `upper` their posteriors. */
+function emStep(
+  values: Float64Array,
+  upper: Float64Array,
+  { floor, tied = false }: { floor: number; tied?: boolean },
+): Pick<Mixture, "means" | "deviations" | "share"> & { logLikelihood: number } {
+  const a = gaussian(values, (i) => 1 - upper[i]!);
+  const b = gaussian(values, (i) => upper[i]!);
+  const joint = Math.sqrt((a.total * a.deviation ** 2 + b.total * b.deviation ** 2) / values.length);
+  a.deviation = Math.max(tied ? joint : a.deviation, floor);
+  b.deviation = Math.max(tied ? joint : b.deviation, floor);
+  const share = Math.min(1 - 1e-9, Math.max(1e-9, b.total / values.length));
+  const [logA, logB] = [Math.log(1 - share), Math.log(share)];
+  let logLikelihood = 0;
+  values.forEach((x, i) => {
+    const la = logA + logDensity(x, a.mean, a.deviation);
+    const lb = logB + logDensity(x, b.mean, b.deviation);
+    const top = Math.max(la, lb);
+    const density = top + Math.log(Math.exp(la - top) + Math.exp(lb - top));
+    logLikelihood += density;
+    upper[i] = Math.exp(lb - density);
+  });
+  return {
+    means: [a.mean, b.mean],
+    deviations: [a.deviation, b.deviation],
+    share: b.total / values.length,
+    logLikelihood,
+  };
+}
+
+/** Posteriors of the upper Gaussian after one EM step; `tied`: both of the same deviation. */
+export function nextMembership(values: Float64Array, upper: Float64Array, tied: boolean): Float64Array {
+  const next = Float64Array.from(upper);
+  const { means } = emStep(values, next, { floor: 1e-3, tied });
+  clampTails(values, { upper: next, means });
+  return next;
 }
 
 /** Fits the mixture from one start: the values above a cut form the first guess of the upper component. */
@@ -42,42 +80,22 @@ function fit(
   floor: number,
 ): { mixture: Omit<Mixture, "separation" | "bicGain">; logLikelihood: number } {
   const upper = Float64Array.from(values, (x) => (x > cut ? 1 : 0));
-  const lower = new Float64Array(values.length);
-  let logLikelihood = -Infinity;
-  let a = { mean: 0, deviation: 1, total: 0 };
-  let b = a;
-  for (let iteration = 0; iteration < 200; iteration++) {
-    upper.forEach((p, i) => (lower[i] = 1 - p));
-    a = gaussian(values, lower);
-    b = gaussian(values, upper);
-    a.deviation = Math.max(a.deviation, floor);
-    b.deviation = Math.max(b.deviation, floor);
-    const share = Math.min(1 - 1e-9, Math.max(1e-9, b.total / values.length));
-    let sum = 0;
-    values.forEach((x, i) => {
-      const la = Math.log(1 - share) + logDensity(x, a.mean, a.deviation);
-      const lb = Math.log(share) + logDensity(x, b.mean, b.deviation);
-      const top = Math.max(la, lb);
-      const joint = top + Math.log(Math.exp(la - top) + Math.exp(lb - top));
-      sum += joint;
-      upper[i] = Math.exp(lb - joint);
-    });
-    const converged = sum - logLikelihood < 1e-8 * Math.abs(sum);
-    logLikelihood = sum;
+  let last = emStep(values, upper, { floor });
+  for (let iteration = 1; iteration < 200; iteration++) {
+    const next = emStep(values, upper, { floor });
+    const converged = next.logLikelihood - last.logLikelihood < 1e-8 * Math.abs(next.logLikelihood);
+    last = next;
     if (converged) break;
   }
-  const share = b.total / values.length;
-  return {
-    mixture: { upper, means: [a.mean, b.mean], deviations: [a.deviation, b.deviation], share },
-    logLikelihood,
-  };
+  const { logLikelihood, ...parameters } = last;
+  return { mixture: { upper, ...parameters }, logLikelihood };
 }
 
 /** The best of several deterministic starts; component 0 has the lower mean. */
 export function fitMixture(scores: ArrayLike<number>): Mixture {
   const values = Float64Array.from(scores);
   const sorted = Float64Array.from(values).sort();
-  const single = gaussian(values, undefined);
+  const single = gaussian(values, () => 1);
   // A component narrower than this would be a repeated value, not a population.
   const floor = Math.max(1e-9, 0.02 * single.deviation);
   const quantile = (q: number): number => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!;
