@@ -88,9 +88,7 @@ export function addStageCommands(program: Program): void {
       );
     // The options that come from the schema have no static types.
     addSchemaOptions(command, sections);
-    command.action((options, self) =>
-      runStageCommand(name, options, schemaOverrides(self, sections)),
-    );
+    command.action((options, self) => runStageCommand(name, options, schemaOverrides(self, sections)));
   }
 }
 

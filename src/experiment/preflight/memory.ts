@@ -43,13 +43,20 @@ export interface MemoryEstimate {
 const FLOAT32 = 4;
 /** Resident memory of Node.js with libtorch's processor kernels before (220 MB) and after (50 MB) their first use. */
 const PROGRAM_BYTES = 270e6;
+/** native/memory.cc lets glibc's allocator hold on to no more freed memory. */
 const MOST_HELD_BYTES = 1e9;
+
 /**
- * Freed memory that glibc's allocator holds on to, by what comes and goes in a step, reached after about a dozen steps: fitted to
- * measurements, and not more than native/memory.cc lets it hold.
+ * Freed memory in the allocator after about a dozen steps, by what comes and goes in a step. Fitted to measurements; half
+ * precision's blocks find their places again, float32's do not.
  */
-const heldBytes = (activations: number, gradients: number, adapted: number): number =>
-  Math.round(Math.min(MOST_HELD_BYTES, activations + 2.8 * gradients + 1.3 * adapted));
+function heldBytes(
+  precision: DType,
+  { activations, gradients, adapted }: Record<"activations" | "gradients" | "adapted", number>,
+): number {
+  const passing = isHalf(precision) ? 0 : 1.1 * activations + 2.6 * gradients + 1.3 * adapted;
+  return Math.round(Math.min(MOST_HELD_BYTES, 60e6 + passing));
+}
 
 /**
  * Parts without bytes are left out. Measured beside the highest resident memory of four real steps on a processor, for U-Nets of
@@ -81,7 +88,7 @@ export function memoryEstimate(given: TrainingMemory): MemoryEstimate {
     },
     {
       part: "held by the allocator",
-      bytes: onCuda ? 0 : heldBytes(activations, gradients, FLOAT32 * adapted),
+      bytes: onCuda ? 0 : heldBytes(precision, { activations, gradients, adapted: FLOAT32 * adapted }),
     },
     { part: "Node.js and libtorch", bytes: onCuda ? 0 : PROGRAM_BYTES },
     { part: "cached data (mapped)", bytes: cacheBytes, isMapped: true },

@@ -9,6 +9,7 @@ import type { Stage } from "../stage.ts";
 import { recentMean } from "../training/loop.ts";
 import { removeCheckpoints, runTraining } from "../training/run-training.ts";
 import { decisiveOptions, imagesPerStep } from "../training/settings.ts";
+import { readGroupHistograms } from "../groups/index.ts";
 import { loadGroups, type StoredGroups } from "./groups.ts";
 import { guidanceSettingsOf, makeGuidance } from "./guidance-model.ts";
 import { baseUnet, openNoiseSchedule } from "./materials.ts";
@@ -57,7 +58,10 @@ export const guidanceStage = (suffix: string): Stage => ({
           highNoise: { from: Math.max(from, options.highNoiseFrom), share },
         },
       },
-      { stage: `train${suffix}`, unet: model.network, base },
+      {
+        ...{ stage: `train${suffix}`, unet: model.network, base },
+        histograms: () => readGroupHistograms(input(`groups${suffix}`)),
+      },
     );
     model.save(dir);
     writeFileAtomic(join(dir, "losses.json"), JSON.stringify(losses));

@@ -26,6 +26,8 @@ export interface TrainedModel {
   readonly unet: UNet2DConditionModel;
   /** The frozen base of a guidance; the same network where adapters are in it. */
   readonly base?: UNet2DConditionModel;
+  /** What trackers show of the data before the first step. */
+  readonly histograms?: () => ReadonlyMap<string, Float32Array>;
 }
 
 export interface Preflight {

@@ -29,10 +29,13 @@ export async function runTraining(
   };
   try {
     const losses = await trainingLoop({ ...context, progress }, job, {
-      openTracker: (resumeStep) => {
+      openTracker: async (resumeStep) => {
         done = resumeStep;
         record = describe(context, job, model, { preflight, resumeStep });
-        return trackersOf(context, model, resumeStep);
+        const tracker = await trackersOf(context, model, resumeStep);
+        if (resumeStep === 0)
+          model.histograms?.().forEach((values, name) => tracker.histogram(0, name, values));
+        return tracker;
       },
       validate: (step, tracker) => validate(context, job, step, tracker),
     });
