@@ -1,4 +1,4 @@
-// A few training steps in a process of their own, for the memory estimate: prints the highest resident bytes.
+// A dozen training steps in a process of their own, for the memory estimate: prints the highest resident bytes.
 //   node --import tsx test/memory-child.ts '{"unet":{..},"batchSize":8,...}'
 import { GuidedDenoiser } from "../src/method/index.ts";
 import { UNet2DConditionModel, type UNetConfig } from "../src/models/index.ts";
@@ -27,7 +27,7 @@ const optimizer = new AdamW(weights, { lr: 1e-4 });
 const ema = new Ema(weights, { decay: 0.99 });
 const generator = new Generator().manualSeed(0);
 const width = unet.config.cross_attention_dim as number;
-for (let step = 0; step < 4; step++) {
+for (let step = 0; step < 12; step++) {
   using tape = given.gradientCheckpointing ? new CheckpointTape() : undefined;
   scope(() => {
     const [sample, noise] = [0, 1].map(() => randn([batchSize, 4, size, size], { generator }));

@@ -148,6 +148,12 @@ describe("interrupted work", () => {
     expect(stages[0]?.firstStep).toBe(0);
   });
 
+  it("is dropped without asking where it is cheap or kept elsewhere", async () => {
+    await interrupt();
+    const stages = pair({ steps: 4 }).map((stage) => ({ ...stage, disposable: true }));
+    expect((await run(stages))[0]).toBe("base discarded");
+  });
+
   it("does not start further stages", async () => {
     const controller = new AbortController();
     const stages = pair({ steps: 3 }, { steps: 0 });

@@ -211,11 +211,15 @@ export class ChangedStagesError extends UserError {
   }
 }
 
+/** Unfinished work that someone may want to go on with. */
+const isWorkLost = ({ stage, state, earlier }: PlannedStage): boolean =>
+  state === "discarded" && earlier !== undefined && !stage.disposable;
+
 function refuseChanged(plan: readonly PlannedStage[], { isNeeded = false } = {}): void {
   // Finished results count more than unfinished work: they are told first.
   const changed = [
     ...plan.filter(({ state }) => state === "changed"),
-    ...(isNeeded ? [] : plan.filter(({ state, earlier }) => state === "discarded" && earlier)),
+    ...(isNeeded ? [] : plan.filter(isWorkLost)),
   ];
   const [first] = changed;
   if (!first) return;

@@ -39,6 +39,8 @@ export interface Stage {
   readonly name: string;
   /** Names of the stages whose folders this one reads; their keys are part of this one's key. */
   readonly needs: readonly string[];
+  /** True: unfinished work is cheap, or kept elsewhere; it is dropped without asking when the inputs have changed. */
+  readonly disposable?: boolean;
   /** The part of the configuration (and hashes of outside files) that this stage's result depends on. */
   inputs(config: ExperimentConfig): Record<string, unknown> | Promise<Record<string, unknown>>;
   /** Does the work; what it returns is kept in the manifest as `result`. */

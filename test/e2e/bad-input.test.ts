@@ -102,7 +102,7 @@ describe("images", () => {
     write("photos/a.png", "no picture");
     write("photos/metadata.jsonl", line("a.png"));
     expect(await finetune()).toContain(
-      'metadata.jsonl, line 1: "a.png" has no caption. Expected a string under "text"',
+      'metadata.jsonl, line 1: "a.png" has no caption. Expected a string or a list of strings under "text"',
     );
   });
 

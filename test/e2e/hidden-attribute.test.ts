@@ -127,7 +127,8 @@ describe("stages 1 to 3 on a user's folder", () => {
 
   it.each(["removed", "shuffled"])("make the same of metadata with the attribute %s", (variant) => {
     expect(keys[variant]).toEqual(keys["drawn"]);
-    for (const stage of only) {
+    // What latents are made of is compared below; the cache holds what base and groups are made from.
+    for (const stage of only.slice(1)) {
       const [a, b] = ["drawn", variant].map((name) => filesBelow(join(root, name, stage), ".safetensors"));
       expect(a!.size).toBeGreaterThan(0);
       expect(differingFiles(a!, b!)).toEqual([]);

@@ -8,6 +8,7 @@ import type { Stage } from "../stage.ts";
 export const dataStage: Stage = {
   name: "data",
   needs: [],
+  disposable: true,
   inputs: ({ seed, data: { train, validation, balance, poseBalance, resolution } }) => ({
     seed,
     train,

@@ -28,6 +28,8 @@ export const latentsStage = (config: ExperimentConfig): Stage => {
   return {
     name: "latents",
     needs: dataNeeds(config),
+    // What was encoded is in the cache.
+    disposable: true,
     inputs: async ({ seed, data, ...rest }) => ({
       format: 2,
       resolution: data.resolution,

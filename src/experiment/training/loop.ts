@@ -170,6 +170,8 @@ function report(
     ...(skipped && { skipped: 1 }),
   });
   meter.step(images);
+  const { imagesPerSecond, stepsPerSecond } = meter;
+  tracker.timing(step + 1, { imagesPerSecond, stepsPerSecond });
   const seconds = meter.expectedSeconds(steps - step - 1);
   if (seconds !== undefined && meter.steps === 5)
     note(
