@@ -29,7 +29,7 @@ const SUITES: Record<string, { title: string; ours: string; python: string; call
   },
   training: {
     title:
-      "stage 3 beside the reference's loop, float32: golden model (batch 16), Stable Diffusion 1.4 (batch 1, 256 px)",
+      "stage 3 beside the reference's loop, float32: golden model (batch 16), the birds (batch 32), Stable Diffusion 1.4 (batch 1, 256 px)",
     ours: "bench/training.ts",
     python: "tools/bench/training.py",
   },

@@ -1,5 +1,5 @@
 // A training step of stage 3 as the reference makes it (blend 0.5 of the base and a trained copy, soft groups, AdamW), at
-// the size of the golden model and of Stable Diffusion 1.4; with the cache of moments and text states, and with both
+// the size of the golden model, of the quickstart's and of Stable Diffusion 1.4; with the cache of moments and text states, and with both
 // encoders run in every step. Twin: tools/bench/training.py, which knows the latter only. Every case has a process of its
 // own, whose peak memory is told as well. Compare with `npm run bench -- training`; BENCH_CASES=small leaves the large one out.
 import { spawnSync } from "node:child_process";
@@ -29,12 +29,14 @@ import { cat, keep, noGrad, scope, type Tensor, tensor } from "../src/torch/inde
 import { calls, median, now, prepare, printResult } from "./measure.ts";
 
 const golden = (name: string): string => fileURLToPath(new URL(`../test/golden/${name}`, import.meta.url));
+const birds = (name: string): string => fileURLToPath(new URL(`../assets/birds/${name}`, import.meta.url));
 const GROUPS = 4;
 /** As tools/bench/training.py: steps that are timed, and made before. */
 const SIZES = {
-  small: { batch: 16, images: 64, resolution: 64, vocabulary: 500, steps: calls, warmup: 3 },
+  small: { batch: 16, images: 64, resolution: 64, vocabulary: 500, tokens: 77, steps: calls, warmup: 3 },
+  birds: { batch: 32, images: 64, resolution: 64, vocabulary: 500, tokens: 16, steps: calls, warmup: 3 },
   full: {
-    ...{ batch: 1, images: 2, resolution: 256, vocabulary: 49408 },
+    ...{ batch: 1, images: 2, resolution: 256, vocabulary: 49408, tokens: 77 },
     ...{ steps: Math.max(2, Math.round(calls / 10)), warmup: 1 },
   },
 } as const;
@@ -58,6 +60,14 @@ function models(size: Size): {
       text: loadTextEncoder(golden("tiny-sd1/text_encoder")),
       unet: () => loadUnet(golden("tiny-sd1/unet")),
     };
+  if (size === "birds") {
+    const config = JSON.parse(readFileSync(birds("unet/config.json"), "utf8")) as Record<string, unknown>;
+    return {
+      vae: loadVae(birds("vae"), { dtype: "float32" }),
+      text: loadTextEncoder(birds("text_encoder"), { dtype: "float32" }),
+      unet: () => UNet2DConditionModel.seeded(config, 0),
+    };
+  }
   const configs = JSON.parse(readFileSync(golden("architectures.json"), "utf8")) as Record<
     string,
     { config: Record<string, unknown> }
@@ -79,11 +89,11 @@ function trainingSet(
   { vae, text }: { vae: AutoencoderKL; text: ClipTextModel },
   isCached: boolean,
 ): TrainingSet {
-  const { images, resolution, vocabulary } = SIZES[size];
+  const { images, resolution, vocabulary, tokens } = SIZES[size];
   const pixels = wave([images, 3, resolution, resolution], 0.37);
   const ids = tensor(
-    BigInt64Array.from({ length: images * 77 }, (_, i) => BigInt((i * 7919) % vocabulary)),
-    { shape: [images, 77] },
+    BigInt64Array.from({ length: images * tokens }, (_, i) => BigInt((i * 7919) % vocabulary)),
+    { shape: [images, tokens] },
   );
   const moments = (xs: Tensor): Tensor =>
     scope(() => {

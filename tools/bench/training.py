@@ -24,8 +24,9 @@ from transformers import CLIPTextConfig, CLIPTextModel
 GOLDEN = pathlib.Path(__file__).parents[2] / "test/golden"
 GROUPS = 4
 SIZES = {
-    "small": dict(batch=16, images=64, resolution=64, vocabulary=500, steps=CALLS, warmup=3),
-    "full": dict(batch=1, images=2, resolution=256, vocabulary=49408, steps=max(2, round(CALLS / 10)), warmup=1),
+    "small": dict(batch=16, images=64, resolution=64, vocabulary=500, tokens=77, steps=CALLS, warmup=3),
+    "birds": dict(batch=32, images=64, resolution=64, vocabulary=500, tokens=16, steps=CALLS, warmup=3),
+    "full": dict(batch=1, images=2, resolution=256, vocabulary=49408, tokens=77, steps=max(2, round(CALLS / 10)), warmup=1),
 }
 
 
@@ -41,6 +42,13 @@ def models(size):
         return [
             kind.from_pretrained(folder, subfolder=name)
             for kind, name in ((AutoencoderKL, "vae"), (CLIPTextModel, "text_encoder"), (UNet2DConditionModel, "unet"))
+        ]
+    if size == "birds":
+        folder = GOLDEN.parents[1] / "assets/birds"
+        return [
+            AutoencoderKL.from_pretrained(folder, subfolder="vae").float(),
+            CLIPTextModel.from_pretrained(folder, subfolder="text_encoder").float(),
+            UNet2DConditionModel.from_config(json.loads((folder / "unet/config.json").read_text())),
         ]
     configs = json.loads((GOLDEN / "architectures.json").read_text())
     config = lambda name: configs[f"sd14.{name}"]["config"]
@@ -92,7 +100,8 @@ def measure(size):
 
     resolution = options["resolution"]
     pixels = wave([images, 3, resolution, resolution], 0.37)
-    ids = (torch.arange(images * 77) * 7919 % options["vocabulary"]).view(images, 77)
+    tokens = options["tokens"]
+    ids = (torch.arange(images * tokens) * 7919 % options["vocabulary"]).view(images, tokens)
     groups = torch.tensor([[1.0 + (i + 3 * g) % 5 for g in range(GROUPS)] for i in range(images)])
     groups = groups / groups.sum(1, keepdim=True)
     losses, means, variances = [], [], []
