@@ -14,6 +14,8 @@ export { loadConfig, parseOverride } from "./config-file.ts";
 export type { ConfigOverride, LoadConfigOptions } from "./config-file.ts";
 export { experimentSchema } from "./config-schema.ts";
 export type { TrainingConfig } from "./config-schema.ts";
+export { finetune, inferGroups, train } from "./calls.ts";
+export type { Call, CallOptions } from "./calls.ts";
 export { bytesText, freeDiskBytes } from "./disk-full.ts";
 export { doctor } from "./doctor.ts";
 export type { DoctorFact, DoctorOptions, DoctorReport } from "./doctor.ts";
