@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { Random } from "../data/index.ts";
 import { bimodality, captionBuckets, fitMixture, rocAuc, standardise } from "../metrics/index.ts";
 import { inferGroups } from "./infer-groups.ts";
-import { guidanceInterval, profileScore } from "./profile-score.ts";
+import { profileScore } from "./profile-score.ts";
 import type { Signal } from "./signals.ts";
 
 /** A made-up profile: in the first columns the minority's losses lie `gap` deviations higher, the last is noise. */
@@ -169,22 +169,5 @@ describe("inferGroups", () => {
     const inGroup = (g: number) => minority.map((_, i) => groups.weights[2 * i + g]! > 0.5);
     const sizes = [0, 1].map((g) => inGroup(g).filter(Boolean).length / 2000);
     expect(Math.min(...sizes)).toBeGreaterThan(0.2);
-  });
-});
-
-describe("guidanceInterval", () => {
-  const at = (timesteps: number[]) =>
-    timesteps.flatMap((timestep) => [0, 1].map((noise) => ({ timestep, noise, contrast: true })));
-
-  it("goes down from the noisiest timestep as long as the losses are two populations on the average of the noises", () => {
-    const columns = at([500, 950, 700, 850]);
-    expect(guidanceInterval(columns, [0.4, 0.5, 0.9, 0.9, 0.6, 0.4, 0.5, 0.8])).toEqual({ from: 850 });
-    expect(guidanceInterval(columns, [0.7, 0.7, 0.9, 0.9, 0.3, 0.4, 0.5, 0.8])).toEqual({ from: 850 });
-  });
-
-  it("is open where the noisiest is no two populations, or every one is, or there are no timesteps", () => {
-    expect(guidanceInterval(at([500, 900]), [0.9, 0.9, 0.5, 0.5])).toBeUndefined();
-    expect(guidanceInterval(at([500, 900]), [0.9, 0.9, 0.8, 0.8])).toBeUndefined();
-    expect(guidanceInterval([{ timestep: "random", noise: 0, contrast: false }], [0.9])).toBeUndefined();
   });
 });

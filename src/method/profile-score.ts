@@ -1,7 +1,6 @@
 // From the loss profile of each image to one score: each column, standardised within each caption, is weighted by how
 // clearly its losses form two populations. No label is used.
 import { bimodality, BIMODALITY_THRESHOLD } from "../metrics/index.ts";
-import type { Signal } from "./signals.ts";
 
 export interface ProfileScore {
   /** Combined standardised loss of each image, [N]: high = badly known by the base. */
@@ -32,24 +31,4 @@ export function profileScore(
     weights.reduce((sum, weight, column) => sum + weight * standard[row * width + column]!, 0),
   );
   return { scores, bimodality: coefficients, weights };
-}
-
-/**
- * The timesteps at which the bias lives, [from, the last]: downwards from the noisiest measured timestep as long as its
- * losses fall into two populations. Undefined when not even the noisiest do, or when all do (no end was seen).
- */
-export function guidanceInterval(
-  columns: Signal["columns"],
-  coefficients: readonly number[],
-): { readonly from: number } | undefined {
-  const byTimestep = new Map<number, number[]>();
-  columns.forEach(({ timestep }, i) => {
-    if (timestep === "random") return;
-    byTimestep.set(timestep, [...(byTimestep.get(timestep) ?? []), coefficients[i]!]);
-  });
-  const isBimodal = ([, own]: [number, number[]]) =>
-    own.reduce((sum, value) => sum + value, 0) / own.length > BIMODALITY_THRESHOLD;
-  const falling = [...byTimestep].sort(([a], [b]) => b - a);
-  const end = falling.findIndex((entry) => !isBimodal(entry));
-  return end > 0 ? { from: falling[end - 1]![0] } : undefined;
 }
