@@ -32,6 +32,18 @@ export function buildProgram(): Program {
   addInspect(program);
   addBirds(program);
   addDoctor(program);
+  // "help NAME" as "NAME --help": the way on which a command's options are completed.
+  program
+    .helpCommand(false)
+    .command("help")
+    .argument("[command]")
+    .description("display help for command")
+    .helpOption(false)
+    .action(async (name) => {
+      if (name === undefined) return program.help();
+      if (!program.commands.some((command) => command.name() === name)) return program.help({ error: true });
+      await program.parseAsync([name, "--help"], { from: "user" });
+    });
   program.addHelpText(
     "after",
     "\nExamples:\n" +

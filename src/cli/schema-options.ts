@@ -1,5 +1,5 @@
 // Options of the commands made from the schema: one for each key, with its bounds, default and description from there.
-import { type Command, Option } from "@commander-js/extra-typings";
+import { type CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { parse } from "yaml";
 import { z } from "zod";
 import { unwrap } from "../experiment/config-kinds.ts";
@@ -74,14 +74,17 @@ function optionsOf({ section, heading, prefix = "", only, except = [] }: SchemaS
 }
 
 /** Adds the options of the sections to a command. */
-export function addSchemaOptions(command: Command, sections: readonly SchemaSection[]): void {
+export function addSchemaOptions(command: CommandUnknownOpts, sections: readonly SchemaSection[]): void {
   for (const { option } of sections.flatMap(optionsOf)) command.addOption(option);
 }
 
 /**
  * What was given on the command line for the sections' keys, as overrides of the configuration. The schema checks the values.
  */
-export function schemaOverrides(command: Command, sections: readonly SchemaSection[]): ConfigOverride[] {
+export function schemaOverrides(
+  command: CommandUnknownOpts,
+  sections: readonly SchemaSection[],
+): ConfigOverride[] {
   const values: Readonly<Record<string, unknown>> = command.opts();
   return sections.flatMap(optionsOf).flatMap(({ option, path, kind }) => {
     const name = option.attributeName();

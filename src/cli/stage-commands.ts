@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type ConfigOptionValues, configFrom, withConfigOptions } from "./config-options.ts";
 import type { Program } from "./program.ts";
-import { addSchemaOptions, type SchemaSection, schemaOverrides } from "./schema-options.ts";
+import type { ConfigOverride } from "../experiment/index.ts";
+import type { SchemaSection } from "./schema-options.ts";
 
 interface StageCommandSpec {
   readonly name: string;
@@ -86,10 +87,18 @@ export function addStageCommands(program: Program): void {
         "--resume <checkpoint>",
         "go on from a checkpoint's folder (default: latest, the newest valid one of unfinished work)",
       );
-    // The options that come from the schema have no static types.
-    addSchemaOptions(command, sections);
-    command.action((options, self) => runStageCommand(name, options, schemaOverrides(self, sections)));
+    command.action(async (options, self) => {
+      const { schemaOverrides } = await import("./schema-options.ts");
+      await runStageCommand(name, options, schemaOverrides(self, sections));
+    });
   }
+  // Only for the command that was asked for: the schema takes as long to load as all the rest.
+  program.hook("preSubcommand", async (_, command) => {
+    const sections = STAGE_COMMANDS.find(({ name }) => name === command.name())?.sections ?? [];
+    if (sections.length === 0) return;
+    const { addSchemaOptions } = await import("./schema-options.ts");
+    addSchemaOptions(command, sections);
+  });
 }
 
 export interface StageOptions extends ConfigOptionValues {
@@ -104,7 +113,7 @@ export interface StageOptions extends ConfigOptionValues {
 export async function runStageCommand(
   name: string,
   options: StageOptions,
-  overrides: ReturnType<typeof schemaOverrides> = [],
+  overrides: readonly ConfigOverride[] = [],
 ): Promise<void> {
   const { stages } = STAGE_COMMANDS.find((command) => command.name === name)!;
   const { ChangedStagesError, EXPERIMENT_YAML, UnfinishedStagesError, UserError } =
