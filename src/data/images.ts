@@ -1,6 +1,7 @@
 /** Picture files to tensors and back: decode, resize, model range [-1, 1], PNG. Tensors of pictures are uint8 [N, 3, H, W]. */
 import sharp from "sharp";
 import { DataError, keep, scope, ShapeError, tensor, writeFileAtomic, type Tensor } from "../torch/index.ts";
+import { inParallel } from "./in-parallel.ts";
 import { mirror, resizeAndCrop, type RgbImage } from "./resize.ts";
 
 export interface LoadImagesOptions {
@@ -49,9 +50,7 @@ export async function loadImages(files: readonly string[], options: LoadImagesOp
   const { size, crops, flips, read, onProgress, signal, concurrency = 4 } = options;
   const each = 3 * size * size;
   const pixels = new Uint8Array(files.length * each);
-  let next = 0;
   let done = 0;
-  let failed = false;
   const picture = async (i: number): Promise<Uint8Array> => {
     const file = files[i]!;
     const image = await decodeImage(file, await read?.(file, i));
@@ -59,21 +58,11 @@ export async function loadImages(files: readonly string[], options: LoadImagesOp
     const square = resizeAndCrop(image, size, crop);
     return flips?.[i] ? mirror(square, size) : square;
   };
-  const work = async (): Promise<void> => {
-    try {
-      while (next < files.length && !failed) {
-        signal?.throwIfAborted();
-        const i = next++;
-        pixels.set(await picture(i), i * each);
-        onProgress?.(++done, files.length);
-      }
-    } catch (error) {
-      failed = true;
-      throw error;
-    }
-  };
   signal?.throwIfAborted();
-  await Promise.all(Array.from({ length: Math.max(1, concurrency) }, work));
+  await inParallel(files.length, { limit: concurrency, signal }, async (i) => {
+    pixels.set(await picture(i), i * each);
+    onProgress?.(++done, files.length);
+  });
   return keep(tensor(pixels, { shape: [files.length, 3, size, size] }));
 }
 

@@ -3,7 +3,14 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { inParallel } from "../data/in-parallel.ts";
 import { InvDiffError, UserError } from "../torch/errors.ts";
+
+/** SHA-256 of bytes, or of a text as UTF-8. */
+export const sha256 = (data: Uint8Array | string): string => createHash("sha256").update(data).digest("hex");
+
+/** Files read at once: small ones wait for the disk, not for the processor. */
+export const FILES_AT_ONCE = 8;
 
 /** SHA-256 of a file's content, read in pieces so that its size does not matter. */
 export async function hashFile(path: string): Promise<string> {
@@ -17,6 +24,23 @@ export async function hashFile(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
+/** Hashes of files seen before, each with the size and time of the file then. */
+export type KnownHashes = Map<string, { readonly stamp: string; readonly hash: string }>;
+
+/** `hashFile`, which reads only a file that is new to `known` or has changed since; what is hashed is added. */
+export async function knownHash(path: string, known: KnownHashes): Promise<string> {
+  const found = await stat(path).catch(() => undefined);
+  const stamp = found ? `${found.size} ${found.mtimeMs} ${found.ino}` : "";
+  const before = known.get(path);
+  if (before?.stamp === stamp) return before.hash;
+  const hash = await hashFile(path);
+  known.set(path, { stamp, hash });
+  return hash;
+}
+
+/** Several stages depend on the same gigabytes of a model folder, and each run plans them more than once. */
+const folderFiles: KnownHashes = new Map();
+
 /**
  * SHA-256 of a folder: names relative to it (with "/") and contents of all files, in the order of names.
  * Times, rights and empty folders do not count. `skip` leaves out files by relative name.
@@ -27,13 +51,9 @@ export async function hashFolder(
 ): Promise<string> {
   const names = (await filesBelow(path)).filter((name) => !skip(name)).sort();
   const digests = new Array<string>(names.length);
-  let next = 0;
-  // A few files at a time: small ones wait for the disk, not for the processor.
-  const work = async () => {
-    for (let i = next++; i < names.length; i = next++)
-      digests[i] = await hashFile(join(path, names[i] ?? ""));
-  };
-  await Promise.all(Array.from({ length: 8 }, work));
+  await inParallel(names.length, { limit: FILES_AT_ONCE }, async (i) => {
+    digests[i] = await knownHash(join(path, names[i]!), folderFiles);
+  });
   const hash = createHash("sha256");
   names.forEach((name, i) => hash.update(`${name}\0${digests[i]}\n`));
   return hash.digest("hex");
@@ -73,5 +93,4 @@ export function canonicalJson(value: unknown): string {
 }
 
 /** SHA-256 of a value's canonical JSON. */
-export const hashJson = (value: unknown): string =>
-  createHash("sha256").update(canonicalJson(value)).digest("hex");
+export const hashJson = (value: unknown): string => sha256(canonicalJson(value));

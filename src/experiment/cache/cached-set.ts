@@ -1,7 +1,8 @@
 // A training set from the cache: what is missing there is encoded first, then batches are rows of mapped files.
 import { loadImages, type TrainingSet } from "../../data/index.ts";
 import { InvDiffError, keep, scope, type Tensor, tensor, where } from "../../torch/index.ts";
-import { readContent, sha256 } from "./content.ts";
+import { sha256 } from "../hash.ts";
+import { readContent } from "./content.ts";
 import type { Encoders } from "./encoders.ts";
 import { type Entry, fillStore } from "./fill-store.ts";
 import type { RowStore } from "./row-store.ts";

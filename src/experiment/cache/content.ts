@@ -1,13 +1,8 @@
 // Pictures by what their files hold: the key of a cache, and the proof that a file is still the one that was meant.
-import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { DataError } from "../../torch/index.ts";
-import { hashFile } from "../hash.ts";
-
-export const sha256 = (data: Uint8Array | string): string => createHash("sha256").update(data).digest("hex");
-
-/** Hashes of files seen before, each with the size and time of the file then. */
-export type KnownHashes = Map<string, { readonly stamp: string; readonly hash: string }>;
+import { inParallel } from "../../data/in-parallel.ts";
+import { FILES_AT_ONCE, knownHash, type KnownHashes, sha256 } from "../hash.ts";
 
 export interface HashFilesOptions {
   /** Files that are as they were are not read again; what is hashed is added. */
@@ -22,33 +17,12 @@ export async function hashFiles(
   { known = new Map(), signal, onProgress }: HashFilesOptions = {},
 ): Promise<string[]> {
   const hashes = new Array<string>(files.length);
-  let next = 0;
   let done = 0;
-  const work = async (): Promise<void> => {
-    try {
-      for (let i = next++; i < files.length; i = next++) {
-        signal?.throwIfAborted();
-        hashes[i] = await knownHash(files[i]!, known);
-        onProgress?.(++done, files.length);
-      }
-    } catch (error) {
-      // The others stop after their file.
-      next = files.length;
-      throw error;
-    }
-  };
-  await Promise.all(Array.from({ length: 8 }, work));
+  await inParallel(files.length, { limit: FILES_AT_ONCE, signal }, async (i) => {
+    hashes[i] = await knownHash(files[i]!, known);
+    onProgress?.(++done, files.length);
+  });
   return hashes;
-}
-
-async function knownHash(file: string, known: KnownHashes): Promise<string> {
-  const found = await stat(file).catch(() => undefined);
-  const stamp = found ? `${found.size} ${found.mtimeMs} ${found.ino}` : "";
-  const before = known.get(file);
-  if (before?.stamp === stamp) return before.hash;
-  const hash = await hashFile(file);
-  known.set(file, { stamp, hash });
-  return hash;
 }
 
 /** The bytes of a file with this hash. Errors: DataError when it is missing or holds something else now. */

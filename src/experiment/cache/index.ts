@@ -1,6 +1,6 @@
 // Training sets behind the frozen encoders, from a cache of encoded pictures and texts or without one.
 export type { Report } from "./cached-set.ts";
-export { hashFiles, type HashFilesOptions, type KnownHashes } from "./content.ts";
+export { hashFiles, type HashFilesOptions } from "./content.ts";
 export {
   type EncoderKeys,
   encoderKeys,

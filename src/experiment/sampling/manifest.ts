@@ -1,5 +1,4 @@
 // manifest.jsonl: one line per image, written before its PNG appears, so that no image of ours is without its line.
-import { createHash } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeAll, writeFileAtomic } from "../../torch/atomic-file.ts";
@@ -80,5 +79,3 @@ export function rewriteRecords(out: string, records: ReadonlyMap<string, ImageRe
   const sorted = [...records.values()].sort((a, b) => a.index - b.index || (a.file < b.file ? -1 : 1));
   writeFileAtomic(join(out, IMAGE_MANIFEST), sorted.map(lineOf).join(""));
 }
-
-export const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

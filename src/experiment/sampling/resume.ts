@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { UserError } from "../../torch/errors.ts";
 import { visibleNames } from "../out-folder.ts";
 import { changedLeaves } from "../stage-plan.ts";
-import { IMAGE_MANIFEST, type ImageRecord, type ImageSource, readRecords, sha256 } from "./manifest.ts";
+import { sha256 } from "../hash.ts";
+import { IMAGE_MANIFEST, type ImageRecord, type ImageSource, readRecords } from "./manifest.ts";
 import type { PlannedImage } from "./plan.ts";
 
 export interface Resumption {

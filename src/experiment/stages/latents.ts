@@ -9,14 +9,13 @@ import {
   type EncoderKeys,
   encoderKeys,
   hashFiles,
-  type KnownHashes,
   openTrainingSet,
   type OpenedSet,
   type SetItems,
 } from "../cache/index.ts";
 import { type ExperimentConfig, modelFolderOf } from "../config.ts";
 import { bytesText } from "../disk-full.ts";
-import { hashJson } from "../hash.ts";
+import { hashJson, type KnownHashes } from "../hash.ts";
 import type { Stage, StageContext } from "../stage.ts";
 import { dataNeeds, folderItems, type FolderRef, trainFolder, trainItems } from "./folders.ts";
 import { readItemsFile, writeItemsFile } from "./items-file.ts";
