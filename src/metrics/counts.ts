@@ -12,6 +12,13 @@ export function countLabels(labels: ArrayLike<number>, classes: number): number[
   return counts;
 }
 
+/** Index of the largest value in each row of a table [rows][width], the first of equal ones. */
+export const largestInRows = (table: Float32Array, width: number): number[] =>
+  Array.from({ length: table.length / width }, (_, i) => {
+    const row = table.subarray(i * width, (i + 1) * width);
+    return row.indexOf(Math.max(...row));
+  });
+
 /** `table[row][column]`: how often row label and column label occur together; both arrays have the same length. */
 export function crossTable(
   rows: ArrayLike<number>,

@@ -1,5 +1,5 @@
 // From the small populations of each caption to hidden attributes of all images, and to groups: their combinations.
-import type { Population } from "./populations.ts";
+import { dot, type Population } from "./populations.ts";
 
 /** A hidden attribute with a usual and a rare value. */
 export interface HiddenAttribute {
@@ -74,10 +74,8 @@ export function matchAttributes(
 const ALIKE = 0.5;
 
 /** 2 a.b / (|a|^2 + |b|^2). */
-function likeness(a: readonly number[], b: readonly number[]): number {
-  const dot = (x: readonly number[], y: readonly number[]) => x.reduce((sum, v, i) => sum + v * y[i]!, 0);
-  return (2 * dot(a, b)) / (dot(a, a) + dot(b, b) || 1);
-}
+const likeness = (a: readonly number[], b: readonly number[]): number =>
+  (2 * dot(a, b)) / (dot(a, a) + dot(b, b) || 1);
 
 /** Mean of each column over the small population, [width]. */
 const meanEffect = (

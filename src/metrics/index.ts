@@ -9,7 +9,7 @@ export type { BiasEstimate, BootstrapOptions, Estimate, Interval } from "./boots
 export { bimodality, BIMODALITY_THRESHOLD, meanVariance } from "./bimodality.ts";
 export { captionBuckets, standardise } from "./buckets.ts";
 export { clipScore, clipScores } from "./clip-score.ts";
-export { countLabels, crossTable } from "./counts.ts";
+export { countLabels, crossTable, largestInRows } from "./counts.ts";
 export { fastRandom } from "./fast-random.ts";
 export { frechetDistance } from "./fid.ts";
 export { combineAttributes, matchAttributes } from "./hidden-attributes.ts";

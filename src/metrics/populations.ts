@@ -163,7 +163,8 @@ function whiten(table: Float64Array, width: number) {
   );
 }
 
-function dot(a: Float64Array, b: Float64Array): number {
+/** Sum of the products. */
+export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
   return sum;

@@ -14,7 +14,7 @@ import {
   writeFileAtomic,
 } from "../../torch/index.ts";
 import { listed } from "./listed.ts";
-import { groupSizes, toShares } from "./soft-weights.ts";
+import { groupSizes, selectRows, toShares } from "./soft-weights.ts";
 
 /** What groups.json says besides the ids, whichever way the groups were found. */
 export interface GroupsSummary {
@@ -56,9 +56,12 @@ const jsonSchema = z.looseObject({
   found: z.boolean().optional(),
 });
 
-/** Writes groups.safetensors and groups.json into a folder. */
-export const saveGroups = (dir: string, groups: StoredGroups): void =>
-  writeGroupFile(join(dir, GROUPS), groups);
+/** Writes groups.safetensors and groups.json into a folder; gives the sizes of the groups. */
+export function saveGroups(dir: string, groups: Omit<StoredGroups, "sizes">): number[] {
+  const sizes = groupSizes(groups.weights, groups.count);
+  writeGroupFile(join(dir, GROUPS), { ...groups, sizes });
+  return sizes;
+}
 
 /** Writes NAME.safetensors, which `path` names, and NAME.json. */
 export function writeGroupFile(path: string, { weights, scores, ids, ...summary }: StoredGroups): void {
@@ -148,8 +151,7 @@ export function alignGroups(groups: StoredGroups, ids: readonly string[], where:
     );
   }
   const rows = ids.map((id) => rowOf.get(id)!);
-  const weights = new Float32Array(rows.length * count);
-  rows.forEach((row, i) => weights.set(groups.weights.subarray(row * count, (row + 1) * count), i * count));
+  const weights = selectRows(groups.weights, count, rows);
   const scores = groups.scores && Float32Array.from(rows, (row) => groups.scores![row]!);
   return { ...groups, ids, weights, scores, sizes: groupSizes(weights, count) };
 }

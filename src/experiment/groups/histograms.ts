@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { loadGroups, type StoredGroups } from "./group-file.ts";
 import { readLosses } from "./loss-shards.ts";
 import type { Signal } from "../../method/index.ts";
+import { largestInRows } from "../../metrics/index.ts";
 
 /** Folder of the losses in a groups stage's own. */
 export const LOSSES = "losses";
@@ -23,10 +24,7 @@ export function groupHistograms(
   const histograms = new Map<string, Float32Array>();
   if (scores) {
     histograms.set("groups/score", scores);
-    const own = Array.from(scores, (_, row) => {
-      const shares = weights.subarray(row * count, (row + 1) * count);
-      return shares.indexOf(Math.max(...shares));
-    });
+    const own = largestInRows(weights, count);
     if (count > 1)
       for (let g = 0; g < count; g++)
         histograms.set(

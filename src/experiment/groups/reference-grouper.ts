@@ -10,7 +10,7 @@ import { dirname, join } from "node:path";
 import { readTorchFile, type TorchValue } from "../../checkpoint/index.ts";
 import { CheckpointError, DataError, scope, Tensor } from "../../torch/index.ts";
 import { listed } from "./listed.ts";
-import { toShares } from "./soft-weights.ts";
+import { selectRows, toShares } from "./soft-weights.ts";
 
 const INDEX = "index2index.pkl";
 
@@ -55,8 +55,7 @@ export function readReferenceGrouper(
     throw new DataError(
       `${path} has ${given} rows, but ${indexPath ?? "the data set"} asks for others, for ${listed(outside)}. Give the two files that belong together.`,
     );
-  const chosen = new Float32Array(ids.length * count);
-  found.rows.forEach((row, i) => chosen.set(weights.subarray(row * count, (row + 1) * count), i * count));
+  const chosen = selectRows(weights, count, found.rows);
   return { ids, weights: toShares(chosen, { count, names: ids, where: path }), count, rowsBy: found.rowsBy };
 }
 

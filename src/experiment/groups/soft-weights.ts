@@ -29,6 +29,13 @@ export function toShares(
   return shares;
 }
 
+/** The chosen rows, in their order. */
+export function selectRows(weights: Float32Array, count: number, rows: readonly number[]): Float32Array {
+  const chosen = new Float32Array(rows.length * count);
+  rows.forEach((row, i) => chosen.set(weights.subarray(row * count, (row + 1) * count), i * count));
+  return chosen;
+}
+
 /** Sum of the weights of each group, in images. */
 export const groupSizes = (weights: Float32Array, count: number): number[] => {
   const sizes = new Array<number>(count).fill(0);

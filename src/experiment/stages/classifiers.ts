@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 
 import { readEvaluationColumns } from "../../data/evaluation-columns.ts";
 import { fromModelRange, loadImages, Random, shuffledBatches, toModelRange } from "../../data/index.ts";
-import { shareEstimate } from "../../metrics/index.ts";
+import { largestInRows, shareEstimate } from "../../metrics/index.ts";
 import { ResnetClassifier, saveClassifier } from "../../models/index.ts";
 import { AdamW, clipGradNorm_, lrSchedule } from "../../nn/index.ts";
 import {
@@ -224,12 +224,8 @@ export async function predict(model: ResnetClassifier, images: Tensor, device: s
       return logits.map((head) => head.softmax(1).toArray() as Float32Array);
     }),
   );
-  const classes = probabilities.map((values, head) => {
-    const count = model.config.num_classes[head]!;
-    return Int32Array.from({ length: values.length / count }, (_, i) => {
-      const row = values.subarray(i * count, (i + 1) * count);
-      return row.indexOf(Math.max(...row));
-    });
-  });
+  const classes = probabilities.map((values, head) =>
+    Int32Array.from(largestInRows(values, model.config.num_classes[head]!)),
+  );
   return { classes, probabilities, features };
 }

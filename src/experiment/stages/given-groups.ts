@@ -8,7 +8,6 @@ import {
   alignGroups,
   groupFiles,
   grouperFiles,
-  groupSizes,
   hardGroups,
   readGroupFile,
   readReferenceGrouper,
@@ -87,8 +86,7 @@ function finish(
   groups: Omit<StoredGroups, "sizes">,
   more: Record<string, unknown>,
 ): Promise<Record<string, unknown>> {
-  const { method, found, weights, count } = groups;
-  const sizes = groupSizes(weights, count);
-  saveGroups(dir, { ...groups, sizes });
+  const { method, found } = groups;
+  const sizes = saveGroups(dir, groups);
   return Promise.resolve({ method, found, sizes, ...more });
 }

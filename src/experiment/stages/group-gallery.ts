@@ -1,7 +1,6 @@
 // The groups as people can look at them: per caption, the most typical images of each group and what they share.
-import { captionBuckets } from "../../metrics/index.ts";
+import { captionBuckets, largestInRows } from "../../metrics/index.ts";
 import type { TrainingLabels } from "./group-labels.ts";
-import { hardGroups } from "./group-labels.ts";
 import type { StoredGroups } from "./groups.ts";
 
 export interface GalleryGroup {
@@ -39,7 +38,7 @@ export function groupGallery(
   groups: StoredGroups,
   labels: TrainingLabels | undefined,
 ): GalleryCaption[] {
-  const assigned = hardGroups(groups);
+  const assigned = largestInRows(groups.weights, groups.count);
   return captionBuckets(set.captionOf)
     .slice(0, 4)
     .map((rows) => {

@@ -1,6 +1,6 @@
 // The hidden attributes of the training images, for judging the groups afterwards. Evaluation only.
 import { readEvaluationColumns } from "../../data/evaluation-columns.ts";
-import { groupPurity, labellingPrecisionRecall, rocAuc } from "../../metrics/index.ts";
+import { groupPurity, labellingPrecisionRecall, largestInRows, rocAuc } from "../../metrics/index.ts";
 import { hiddenColumns } from "../config.ts";
 import type { GroupEvaluation } from "../report/index.ts";
 import type { StageContext } from "../stage.ts";
@@ -49,13 +49,6 @@ export function readTrainingLabels(
   });
 }
 
-/** Most likely group of each image. */
-export const hardGroups = ({ weights, count }: Pick<StoredGroups, "weights" | "count">): number[] =>
-  Array.from({ length: weights.length / count }, (_, row) => {
-    const own = weights.subarray(row * count, (row + 1) * count);
-    return own.indexOf(Math.max(...own));
-  });
-
 type Labels = Pick<TrainingLabels, "name" | "minority">;
 
 const isMixed = ({ minority }: Labels): boolean => minority.includes(true) && minority.includes(false);
@@ -69,7 +62,7 @@ export function evaluateGroups(groups: StoredGroups, labels: readonly Labels[]):
   const sizes = [...groups.sizes];
   const [first] = labels;
   if (!first || !isMixed(first)) return { auc: null, sizes, found };
-  const assigned = hardGroups(groups);
+  const assigned = largestInRows(groups.weights, groups.count);
   const evaluation = {
     ...{ sizes, found },
     ...evaluateAttribute(groups, assigned, first),

@@ -47,13 +47,11 @@ export const groupsStage = (name: string, config: ExperimentConfig): Stage => ({
     });
     const { solver } = chosen;
     const groups = inferGroups(measured, firstCaptions(set), { solver, count, seed: config.seed });
-    const sizes = groupSizes(groups.weights, groups.count);
     const method = `${chosen.signal} signal, ${solver} solver`;
-    saveGroups(dir, {
+    const sizes = saveGroups(dir, {
       method,
       count: groups.count,
       found: groups.found,
-      sizes,
       columns: measured.columns,
       bimodality: groups.score.bimodality,
       columnWeights: groups.score.weights,

@@ -13,7 +13,7 @@ import { hashJson } from "../hash.ts";
 import type { Stage } from "../stage.ts";
 import type { ExperimentConfig } from "../config.ts";
 import { dataNeeds, trainFolder } from "./folders.ts";
-import { groupSizes, saveGroups } from "./groups.ts";
+import { saveGroups } from "./groups.ts";
 import { readItems } from "./items-file.ts";
 
 export const oracleGroupsStage = (config: ExperimentConfig): Stage => ({
@@ -46,15 +46,8 @@ export const oracleGroupsStage = (config: ExperimentConfig): Stage => ({
     const { groupOf, count } = rankGroups(ranks);
     const weights = new Float32Array(ids.length * count);
     groupOf.forEach((group, row) => (weights[row * count + group] = 1));
-    const sizes = groupSizes(weights, count);
-    saveGroups(dir, {
-      method: `true labels (${columns.join(", ")})`,
-      count,
-      found: true,
-      sizes,
-      weights,
-      ids,
-    });
+    const method = `true labels (${columns.join(", ")})`;
+    const sizes = saveGroups(dir, { method, count, found: true, weights, ids });
     return Promise.resolve({ method: "oracle", found: true, sizes });
   },
 });
