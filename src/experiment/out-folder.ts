@@ -18,7 +18,7 @@ export function checkOut(out: string): void {
   if (!kind.isDirectory())
     throw new UserError(`${out} is a file; expected a folder for the results, or a name that is free.`);
   const { names, some } = visibleNames(out);
-  if (names.length === 0 || isOurs(out)) return;
+  if (names.length === 0 || isMarked(out, MARK, FORMAT)) return;
   throw new UserError(
     `${out} exists and holds other files (${some}); it is not an experiment of ` +
       `invdiff, so nothing is written there. Choose another output folder.`,
@@ -31,10 +31,11 @@ export function visibleNames(folder: string): { names: string[]; some: string } 
   return { names, some: `${names.slice(0, 4).join(", ")}${names.length > 4 ? ", ..." : ""}` };
 }
 
-function isOurs(out: string): boolean {
+/** Whether a file in a folder marks it as being of a format. */
+export function isMarked(folder: string, file: string, format: string): boolean {
   try {
-    const mark = JSON.parse(readFileSync(join(out, MARK), "utf8")) as { format?: unknown } | null;
-    return mark?.format === FORMAT;
+    const mark = JSON.parse(readFileSync(join(folder, file), "utf8")) as { format?: unknown } | null;
+    return mark?.format === format;
   } catch {
     return false;
   }

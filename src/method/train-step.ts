@@ -88,12 +88,9 @@ export async function trainStep(
       const own = rows.subarray(part * size, (part + 1) * size);
       const plan = planBatch(set, own, stepGenerator(trainer.seed, step * accumulation + part), trainer.draw);
       const encoded = await set.load(plan.request);
-      try {
-        results.push(scope(() => accumulate(trainer, plan.diffuse(encoded, set.scalingFactor), own)));
-      } finally {
-        encoded.moments.dispose();
-        encoded.encoderHiddenStates.dispose();
-      }
+      using _moments = encoded.moments;
+      using _states = encoded.encoderHiddenStates;
+      results.push(scope(() => accumulate(trainer, plan.diffuse(encoded, set.scalingFactor), own)));
     }
     const loss = mean(results.map((result) => result.loss));
     const ids = () => Array.from(rows, (row) => set.ids[row]!);

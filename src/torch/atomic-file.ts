@@ -5,6 +5,16 @@ import { dirname } from "node:path";
 /** A sibling name for unfinished output of `path`; unique per process so that two writers never share it. */
 export const temporaryName = (path: string): string => `${path}.tmp-${process.pid}`;
 
+/** False when no process has the id of a temporary name any more; one of another user counts as alive. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
+}
+
 /** Writes all bytes; one call of the system may take only a part. */
 export function writeAll(fd: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);

@@ -4,7 +4,14 @@
  */
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { ConfigError, InvDiffError, removeDir, type Tensor, writeFileAtomic } from "../../torch/index.ts";
+import {
+  ConfigError,
+  InvDiffError,
+  isAlive,
+  removeDir,
+  type Tensor,
+  writeFileAtomic,
+} from "../../torch/index.ts";
 import { writeSafetensors } from "../safetensors.ts";
 import { checkRunState, writeRunManifest } from "./manifest.ts";
 import { asideName, lookAround, runStateName } from "./names.ts";
@@ -117,15 +124,6 @@ function tidy(dir: string): void {
       renameSync(path, join(dir, runStateName(step)));
       taken.add(step);
     } else removeDir(path);
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== "ESRCH";
   }
 }
 

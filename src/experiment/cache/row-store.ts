@@ -7,6 +7,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   cat,
   InvDiffError,
+  isAlive,
   keep,
   scope,
   type Tensor,
@@ -148,11 +149,5 @@ function prepareFolder(folder: string, about: RowStoreOptions["about"]): void {
 /** A file that a killed process was writing. */
 function isLeftOver(name: string): boolean {
   const pid = Number(/\.tmp-(\d+)$/.exec(name)?.[1] ?? 0);
-  if (pid === 0 || pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ESRCH";
-  }
+  return pid !== 0 && !isAlive(pid);
 }

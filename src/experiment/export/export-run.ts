@@ -1,10 +1,10 @@
 // An export from request to folder: written beside, then renamed, so that a half-written model is never found.
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { removeDir, scope, temporaryName, UserError, writeFileAtomic } from "../../torch/index.ts";
 import { diskFullError, isDiskFull } from "../disk-full.ts";
 import { prepareEngine } from "../engine.ts";
-import { visibleNames } from "../out-folder.ts";
+import { isMarked, visibleNames } from "../out-folder.ts";
 import { resolveThreads } from "../threads.ts";
 import { packageVersion } from "../versions.ts";
 import type { ExportForm, ExportRequest, ExportResult } from "./request.ts";
@@ -66,7 +66,7 @@ function checkTarget(to: string, force: boolean): void {
   if (!kind.isDirectory())
     throw new UserError(`${to} is a file; expected a name that is free, for a new folder.`);
   if (readdirSync(to).length === 0) return;
-  if (!isExport(to))
+  if (!isMarked(to, MARK, FORMAT))
     throw new UserError(
       `${to} exists and is no earlier export (it holds ${visibleNames(to).some}), so nothing is written there. Choose another folder (--to).`,
     );
@@ -74,15 +74,6 @@ function checkTarget(to: string, force: boolean): void {
     throw new UserError(
       `${to} holds an earlier export. Choose another folder (--to), or replace it (--force).`,
     );
-}
-
-function isExport(folder: string): boolean {
-  try {
-    const mark = JSON.parse(readFileSync(join(folder, MARK), "utf8")) as { format?: unknown } | null;
-    return mark?.format === FORMAT;
-  } catch {
-    return false;
-  }
 }
 
 /** What stood at `path` steps aside first and is removed last. */

@@ -5,18 +5,12 @@ import { join } from "node:path";
 import { inferGroups } from "../../method/index.ts";
 import { firstCaptions } from "../../data/index.ts";
 import { type ExperimentConfig, resolveGroups } from "../config.ts";
-import { groupSizes, LOSSES, measureLosses, saveGroups } from "../groups/index.ts";
+import { LOSSES, measureLosses, saveGroups } from "../groups/index.ts";
 import type { Stage } from "../stage.ts";
 import { baseUnet, openNoiseSchedule } from "./materials.ts";
 import { openStageSet } from "./training-sets.ts";
 
-export {
-  groupSizes,
-  type GroupsSummary,
-  loadGroups,
-  saveGroups,
-  type StoredGroups,
-} from "../groups/index.ts";
+export { type GroupsSummary, loadGroups, saveGroups, type StoredGroups } from "../groups/index.ts";
 
 /** `name` is "groups", or "groups-reference" for the reference's own signal and solver. */
 export const groupsStage = (name: string, config: ExperimentConfig): Stage => ({

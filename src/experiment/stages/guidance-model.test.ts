@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
+import { TINY_UNET } from "../../../test/training-job.ts";
 import { UNet2DConditionModel } from "../../models/index.ts";
 import type { Denoiser } from "../../pipelines/index.ts";
 import { Generator, inferenceMode, noGrad, randn, scope, type Tensor, tensor } from "../../torch/index.ts";
@@ -11,17 +12,6 @@ import { defaultConfig } from "../config.ts";
 import { type GuidanceSettings, guidanceSettingsOf, loadGuidance, makeGuidance } from "./guidance-model.ts";
 
 const defaults = guidanceSettingsOf(defaultConfig());
-
-const TINY = {
-  sample_size: 4,
-  block_out_channels: [8, 16],
-  layers_per_block: 1,
-  down_block_types: ["CrossAttnDownBlock2D", "DownBlock2D"],
-  up_block_types: ["UpBlock2D", "CrossAttnUpBlock2D"],
-  cross_attention_dim: 8,
-  attention_head_dim: 2,
-  norm_num_groups: 4,
-} as const;
 
 const draw = (shape: number[], seed: number): Tensor =>
   randn(shape, { generator: new Generator().manualSeed(seed) });
@@ -49,7 +39,7 @@ describe("guidance", () => {
   let base: UNet2DConditionModel;
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), "invdiff-guidance-"));
-    base = UNet2DConditionModel.seeded(TINY, 0);
+    base = UNet2DConditionModel.seeded(TINY_UNET, 0);
   });
   afterEach(() => {
     rmSync(dir, { recursive: true });

@@ -49,8 +49,7 @@ export async function trainingLoop(
   if (first > 0) note(`Resuming after step ${first} of ${steps}.`);
   const tracker = await hooks.openTracker(first);
   const meter = new SpeedMeter();
-  const watch = first === 0 ? watchFirstStep({ trainable: weights, frozen: job.frozen }) : undefined;
-  let watching = watch !== undefined;
+  let watch = first === 0 ? watchFirstStep({ trainable: weights, frozen: job.frozen }) : undefined;
   const save = (step: number) => saveCheckpoint(context, job, trainer, { step, losses });
   let outcome: RunOutcome = "failed";
   try {
@@ -65,9 +64,9 @@ export async function trainingLoop(
         throw describeFailure(context.dir, error, save(step));
       });
       losses.push(result.loss);
-      if (watching && result.learningRate > 0 && !result.skipped) {
-        watch?.check(updatedKeys(trainer));
-        watching = false;
+      if (watch && result.learningRate > 0 && !result.skipped) {
+        watch.check(updatedKeys(trainer));
+        watch = undefined;
       }
       report(context, tracker, { result, losses, step, steps, images: imagesPerStep(options), meter });
       await nextTurn();

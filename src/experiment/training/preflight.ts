@@ -47,7 +47,7 @@ export function preflightOf(
     : { "the U-Net": parameterCounts(weights) };
   const trained = count(weights.values());
   const [, height, width] = set.latentShape;
-  const [, textTokens] = openTokenizer(config).encode([""]).shape;
+  const textTokens = openTokenizer(config).modelMaxLength;
   const ema = options.ema > 0;
   const cacheBytes = isCached(config)
     ? cacheEstimate({

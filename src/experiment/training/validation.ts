@@ -43,24 +43,21 @@ export async function validationLoss(
       Math.floor((((i + 0.5) * 0.6180339887498949) % 1) * scheduler.numTrainTimesteps),
     );
     const encoded = await set.load({ rows, captions: rows.map((row) => captions[row]!) });
-    try {
-      sum += inferenceMode(() =>
-        scope(() => {
-          const latents = latentsOf(encoded, set.scalingFactor);
-          const generator = stepGenerator(seed, first);
-          const batch: DiffusionBatch = {
-            latents,
-            noise: randn([...latents.shape], { generator }).to(set.device),
-            timesteps: tensor(timesteps, { dtype: "int64", device: set.device }),
-            encoderHiddenStates: encoded.encoderHiddenStates,
-          };
-          return diffusionLoss(denoiser, scheduler, batch).sum().item();
-        }),
-      );
-    } finally {
-      encoded.moments.dispose();
-      encoded.encoderHiddenStates.dispose();
-    }
+    using _moments = encoded.moments;
+    using _states = encoded.encoderHiddenStates;
+    sum += inferenceMode(() =>
+      scope(() => {
+        const latents = latentsOf(encoded, set.scalingFactor);
+        const generator = stepGenerator(seed, first);
+        const batch: DiffusionBatch = {
+          latents,
+          noise: randn([...latents.shape], { generator }).to(set.device),
+          timesteps: tensor(timesteps, { dtype: "int64", device: set.device }),
+          encoderHiddenStates: encoded.encoderHiddenStates,
+        };
+        return diffusionLoss(denoiser, scheduler, batch).sum().item();
+      }),
+    );
   }
   return sum / count;
 }
