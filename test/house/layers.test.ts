@@ -7,7 +7,7 @@ import { filesIn, isTest, read } from "./files.ts";
 /** Layers from the ground up; rooms of one layer do not know each other. */
 const LAYERS = [
   ["torch"],
-  ["nn", "checkpoint", "data", "tokenizers"],
+  ["nn", "checkpoint", "data", "tokenizers", "hub"],
   ["models", "schedulers"],
   ["pipelines", "metrics"],
   ["method"],
