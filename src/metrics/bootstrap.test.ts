@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { biasEstimate, bootstrapInterval, quantileOfSorted, shareEstimate } from "./bootstrap.ts";
+import { biasEstimate } from "./bias-estimate.ts";
+import { bootstrapInterval, meanEstimate, quantileOfSorted, shareEstimate } from "./bootstrap.ts";
 import { fastRandom } from "./fast-random.ts";
 
 describe("bootstrap", () => {
@@ -58,6 +59,27 @@ describe("bootstrap", () => {
     expect(width).toBeGreaterThan((1.8 * 2 * sd) / Math.SQRT2);
     expect(width).toBeLessThan((2.1 * 2 * sd) / Math.SQRT2);
     expect(biasEstimate([[512, 0]]).overall.interval).toEqual([1, 1]);
+  });
+
+  it("redraws each stratum by itself", () => {
+    const values = [1, 1, 1, 5, 5];
+    expect(meanEstimate(values, { strata: [3, 2] })).toEqual({ value: 2.6, interval: [2.6, 2.6] });
+    expect(meanEstimate(values).interval[0]).toBeLessThan(2.6);
+    expect(meanEstimate(values, { strata: [1, 2, 2] })).toEqual(meanEstimate(values));
+    expect(() => meanEstimate(values, { strata: [3, 3] })).toThrow("strata [3, 3] of 5 images");
+  });
+
+  it("gives the reference's Bias beside the normalised one", () => {
+    const { raw, overall, perPrompt } = biasEstimate([
+      [30, 10, 0, 0],
+      [10, 10, 10, 10],
+    ]);
+    expect(raw.perPrompt[0]!.value).toBeCloseTo((20 + 30 + 30 + 10 + 10 + 0) / 40 / 6, 12);
+    expect(raw.overall.value).toBeCloseTo(overall.value / 2, 12);
+    raw.perPrompt[1]!.interval.forEach((end, i) =>
+      expect(end).toBeCloseTo(perPrompt[1]!.interval[i]! / 2, 12),
+    );
+    raw.overall.interval.forEach((end, i) => expect(end).toBeCloseTo(overall.interval[i]! / 2, 12));
   });
 
   it("estimates shares and interpolates quantiles", () => {

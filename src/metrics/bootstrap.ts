@@ -1,6 +1,5 @@
 // Percentile bootstrap intervals, deterministic for a seed. Efron & Tibshirani, An Introduction to the Bootstrap, ch. 13.
 import { ShapeError } from "../torch/index.ts";
-import { normalisedBias } from "./bias.ts";
 import { fastRandom } from "./fast-random.ts";
 
 /** Lower and upper end of an interval. */
@@ -14,6 +13,15 @@ export interface BootstrapOptions {
   seed?: number;
   /** Share of the resamples inside the interval; default 0.95. */
   level?: number;
+}
+
+/** How statistics of images are resampled. */
+export interface ResamplingOptions extends BootstrapOptions {
+  /**
+   * Images of each prompt, in their order: each is resampled within its own. Default: all together, as also when a prompt
+   * has a single image.
+   */
+  strata?: readonly number[];
 }
 
 /** A statistic with its interval. */
@@ -34,84 +42,75 @@ export function bootstrapInterval(
   statistic: (indices: Int32Array) => number,
   { resamples = 2000, seed = 0, level = 0.95 }: BootstrapOptions = {},
 ): Interval {
-  const strata = typeof sizes === "number" ? [sizes] : sizes;
-  const total = strata.reduce((sum, size) => sum + size, 0);
-  if (!(total > 0) || strata.some((size) => !Number.isInteger(size) || size < 0))
-    throw new ShapeError(
-      `bootstrap of [${strata.join(", ")}] items; expected integers >= 0, at least one item.`,
-    );
-  const random = fastRandom(seed);
-  const indices = new Int32Array(total);
+  const { indices, draw } = drawing(typeof sizes === "number" ? [sizes] : sizes, fastRandom(seed));
   const values = new Float64Array(resamples);
   for (let r = 0; r < resamples; r++) {
-    let start = 0;
-    for (const size of strata) {
-      for (let i = 0; i < size; i++) indices[start + i] = start + Math.floor(random() * size);
-      start += size;
-    }
+    draw();
     values[r] = statistic(indices);
   }
   return percentileInterval(values, level);
 }
 
-/** Share of true (1) values with its interval, e.g. an accuracy from one 0/1 entry per image. */
-export function shareEstimate(hits: ArrayLike<number | boolean>, options: BootstrapOptions = {}): Estimate {
-  const share = (indices: ArrayLike<number>) => {
-    let sum = 0;
-    for (let i = 0; i < indices.length; i++) sum += Number(hits[indices[i]!]);
-    return sum / indices.length;
+/** Indices of items drawn with replacement within their stratum: `draw` fills `indices` anew. */
+export function drawing(
+  strata: readonly number[],
+  random: () => number,
+): { indices: Int32Array; draw: () => void } {
+  const total = strata.reduce((sum, size) => sum + size, 0);
+  if (!(total > 0) || strata.some((size) => !Number.isInteger(size) || size < 0))
+    throw new ShapeError(
+      `bootstrap of [${strata.join(", ")}] items; expected integers >= 0, at least one item.`,
+    );
+  const indices = new Int32Array(total);
+  const draw = () => {
+    let start = 0;
+    for (const size of strata) {
+      for (let i = start; i < start + size; i++) indices[i] = start + Math.floor(random() * size);
+      start += size;
+    }
   };
-  const interval = bootstrapInterval(hits.length, share, options);
-  return { value: share(Array.from({ length: hits.length }, (_, i) => i)), interval };
-}
-
-/** Normalised Bias (0..1) with intervals, per prompt and over all prompts. */
-export interface BiasEstimate {
-  overall: Estimate;
-  perPrompt: Estimate[];
+  return { indices, draw };
 }
 
 /**
- * Normalised Bias of `counts[prompt][value]` with intervals; each resample redraws every prompt's images.
- * A percentile interval of an absolute difference never reaches below 0, and it is empty when all images agree.
+ * The strata of `images`; all in one when one holds a single image, which has no spread of its own.
+ * @throws ShapeError when they are not as many as there are images.
  */
-export function biasEstimate(
-  counts: readonly (readonly number[])[],
-  { resamples = 2000, seed = 0, level = 0.95 }: BootstrapOptions = {},
-): BiasEstimate {
-  const values = counts.map(normalisedBias);
-  const random = fastRandom(seed);
-  const perPrompt = counts.map(() => new Float64Array(resamples));
-  const labels = counts.map(labelsOf);
-  const overall = new Float64Array(resamples);
-  for (let r = 0; r < resamples; r++) {
-    for (let p = 0; p < counts.length; p++) {
-      const score = normalisedBias(resampledCounts(labels[p]!, counts[p]!.length, random));
-      perPrompt[p]![r] = score;
-      overall[r]! += score / counts.length;
-    }
-  }
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return {
-    overall: { value: mean, interval: percentileInterval(overall, level) },
-    perPrompt: values.map((value, p) => ({ value, interval: percentileInterval(perPrompt[p]!, level) })),
+export function strataOf(images: number, strata: readonly number[] = [images]): readonly number[] {
+  const total = strata.reduce((sum, size) => sum + size, 0);
+  if (total !== images)
+    throw new ShapeError(`strata [${strata.join(", ")}] of ${images} images; expected them to add up.`);
+  return strata.includes(1) ? [images] : strata;
+}
+
+/** Interval of the mean of numbers. */
+export function meanInterval(
+  values: ArrayLike<number>,
+  { strata, ...options }: ResamplingOptions = {},
+): Interval {
+  const mean = (indices: Int32Array): number => {
+    let sum = 0;
+    for (let i = 0; i < indices.length; i++) sum += values[indices[i]!]!;
+    return sum / indices.length;
   };
+  return bootstrapInterval(strataOf(values.length, strata), mean, options);
 }
 
-function labelsOf(counts: readonly number[]): Uint16Array {
-  const labels = new Uint16Array(counts.reduce((sum, count) => sum + count, 0));
-  let start = 0;
-  counts.forEach((count, label) => labels.fill(label, start, (start += count)));
-  return labels;
+/** Mean of numbers with its interval, such as CLIP-T from one score per image. */
+export function meanEstimate(values: ArrayLike<number>, options: ResamplingOptions = {}): Estimate {
+  const interval = meanInterval(values, options);
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return { value: sum / values.length, interval };
 }
 
-function resampledCounts(labels: Uint16Array, classes: number, random: () => number): number[] {
-  const counts = new Array<number>(classes).fill(0);
-  for (let i = 0; i < labels.length; i++) counts[labels[Math.floor(random() * labels.length)]!]!++;
-  return counts;
+/** Share of true (1) values with its interval, e.g. an accuracy from one 0/1 entry per image. */
+export function shareEstimate(hits: ArrayLike<number | boolean>, options: BootstrapOptions = {}): Estimate {
+  return meanEstimate(Float64Array.from(hits, Number), options);
 }
 
-function percentileInterval(values: Float64Array, level: number): Interval {
+/** Interval between the outer quantiles of replicates, which it sorts. */
+export function percentileInterval(values: Float64Array, level: number): Interval {
   values.sort();
   const tail = (1 - level) / 2;
   return [quantileOfSorted(values, tail), quantileOfSorted(values, 1 - tail)];

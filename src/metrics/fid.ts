@@ -1,59 +1,78 @@
 // Frechet distance between two sets of features (FID when the features are Inception's pool3).
 // Heusel et al. 2017, arXiv 1706.08500, eq. 6: |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)).
-import { linalgEigh, linalgEigvalsh, noGrad, scope, ShapeError } from "../torch/index.ts";
-import type { Tensor } from "../torch/index.ts";
+// Reference: src/test.py get_fid_score (torchmetrics); how the images get there differs, see docs/metrics.md.
+import { linalgEigh, linalgSvdvals, noGrad, scope, Tensor } from "../torch/index.ts";
+import { featureMoments, type FeatureMoments, type FeatureSet, requireFeatures } from "./moments.ts";
 
 /**
- * Frechet distance in float64; singular covariances (fewer images than features) are fine.
+ * Frechet distance in float64; singular covariances (fewer images than dimensions) are fine, equal sets give 0.
  *
- * @param real [N, D] with N >= 2
- * @param fake [M, D] with M >= 2
- * @throws ShapeError when the shapes do not fit.
+ * @param real features [N, D] with N >= 2, or their moments
+ * @param fake features [M, D] with M >= 2, or their moments
+ * @throws ShapeError when the shapes do not fit or numbers are not finite.
  */
-export function frechetDistance(real: Tensor, fake: Tensor): number {
+export function frechetDistance(real: FeatureSet, fake: FeatureSet): number {
   requireFeatures(real, fake);
   return noGrad(() =>
     scope(() => {
-      const a = moments(real);
-      const b = moments(fake);
-      const meanTerm = a.mean.sub(b.mean).square().sum().item();
-      const traces = a.covariance.trace().item() + b.covariance.trace().item();
-      return meanTerm + traces - 2 * traceOfSqrtProduct(a.covariance, b.covariance);
+      const [a, b] = [rootOf(real), rootOf(fake)];
+      const overlaps = linalgSvdvals(a.root.matmul(b.root.transpose(0, 1)));
+      return distanceOf(a, b, overlaps.sum().item());
     }),
   );
 }
 
-/** @throws ShapeError unless both are matrices with at least two rows and the same number of columns. */
-export function requireFeatures(real: Tensor, fake: Tensor): void {
-  const fits = real.ndim === 2 && fake.ndim === 2 && real.shape[1] === fake.shape[1];
-  if (!fits || real.shape[0]! < 2 || fake.shape[0]! < 2)
-    throw new ShapeError(
-      `features [${real.shape.join(", ")}] and [${fake.shape.join(", ")}]; expected [N, D] and [M, D] with N and M >= 2.`,
-    );
+/** A set's mean, and a root of its covariance: `root`^T `root` = covariance. */
+export interface CovarianceRoot {
+  /** [D] */
+  readonly mean: Tensor;
+  /** [R, D], R the covariance's rank or more. */
+  readonly root: Tensor;
+  /** Trace of the covariance. */
+  readonly trace: number;
+  /** Whether row i of `root` is the deviation of image i from the mean, divided by sqrt(M - 1). */
+  readonly ofImages: boolean;
 }
 
-function moments(features: Tensor): { mean: Tensor; covariance: Tensor } {
-  const x = features.to("float64");
-  const mean = x.mean(0);
-  const centred = x.sub(mean);
-  return {
-    mean,
-    covariance: centred
-      .transpose(0, 1)
-      .matmul(centred)
-      .div(x.shape[0]! - 1),
-  };
+/** Eigenvalues below this share of the largest, times the dimensions, are rounding (NumPy's rule for the rank). */
+const ROUNDING = 2.220446049250313e-16;
+
+/**
+ * tr (S1 S2)^(1/2) is the sum of the singular values of R1 R2^T for any roots S = R^T R. For fewer images than dimensions
+ * the deviations themselves are the root: nothing is squared, and no eigenvalue that should be 0 comes in as rounding.
+ */
+export function rootOf(set: FeatureSet): CovarianceRoot {
+  if (!(set instanceof Tensor)) return rootOfMoments(set);
+  const [images, dimensions] = set.shape as [number, number];
+  if (images > dimensions) {
+    using moments = featureMoments(set);
+    return { ...rootOfMoments(moments), mean: moments.mean.clone() };
+  }
+  return scope(() => {
+    const x = set.to({ dtype: "float64", device: "cpu" });
+    const mean = x.mean(0);
+    const root = x.sub(mean).div(Math.sqrt(images - 1));
+    return { mean, root, trace: root.square().sum().item(), ofImages: true };
+  });
 }
 
-// S1 S2 is similar to R S2 R with the symmetric root R of S1: two symmetric problems, 100 times faster than the general one.
-// Rounding makes eigenvalues of singular matrices slightly negative: clamped.
-function traceOfSqrtProduct(s1: Tensor, s2: Tensor): number {
-  const [values, vectors] = linalgEigh(s1);
-  const root = vectors.mul(values.clamp(0).sqrt()).matmul(vectors.transpose(0, 1));
-  const product = root.matmul(s2).matmul(root);
-  return linalgEigvalsh(product.add(product.transpose(0, 1)).mul(0.5))
-    .clamp(0)
-    .sqrt()
-    .sum()
-    .item();
+function rootOfMoments({ mean, covariance }: FeatureMoments): CovarianceRoot {
+  const [values, vectors] = linalgEigh(covariance);
+  const sizes = values.toArray() as Float64Array;
+  const smallest = sizes.length * ROUNDING * sizes.at(-1)!;
+  // Ascending: those to keep come last; one at least, for features that are all equal.
+  const kept = Math.max(1, sizes.filter((value) => value > smallest && value > 0).length);
+  const first = sizes.length - kept;
+  const root = vectors
+    .slice(1, first)
+    .mul(values.slice(0, first).clamp(0).sqrt())
+    .transpose(0, 1)
+    .contiguous();
+  return { mean, root, trace: covariance.trace().item(), ofImages: false };
+}
+
+/** The distance from `overlap` = tr (S1 S2)^(1/2); rounding does not make it negative. */
+export function distanceOf(a: CovarianceRoot, b: CovarianceRoot, overlap: number): number {
+  const means = a.mean.sub(b.mean).square().sum().item();
+  return Math.max(0, means + a.trace + b.trace - 2 * overlap);
 }

@@ -144,6 +144,7 @@ const op = operatorTable([
   "view.dtype",
   "one_hot",
   "triu_",
+  "addmm_",
   "matmul",
   "mm",
   "bmm",
@@ -158,6 +159,7 @@ const op = operatorTable([
   "linalg_eigh",
   "linalg_eigvalsh",
   "linalg_svd",
+  "linalg_svdvals",
   "linalg_solve",
   "cat",
   "stack",
@@ -942,44 +944,50 @@ export abstract class TensorOps {
     return this;
   }
 
+  /** `addmm_(Tensor(a!) self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)` */
+  addmm_(mat1: Tensor, mat2: Tensor, options?: { beta?: number; alpha?: number }): this {
+    call(op(137), this.handle, raw(mat1), raw(mat2), options?.beta, options?.alpha);
+    return this;
+  }
+
   /** `matmul(Tensor self, Tensor other) -> Tensor` */
   matmul(other: TensorLike): Tensor {
-    return wrap(call(op(137), this.handle, raw(other)));
+    return wrap(call(op(138), this.handle, raw(other)));
   }
 
   /** `mm(Tensor self, Tensor mat2) -> Tensor` */
   mm(mat2: Tensor): Tensor {
-    return wrap(call(op(138), this.handle, raw(mat2)));
+    return wrap(call(op(139), this.handle, raw(mat2)));
   }
 
   /** `bmm(Tensor self, Tensor mat2) -> Tensor` */
   bmm(mat2: Tensor): Tensor {
-    return wrap(call(op(139), this.handle, raw(mat2)));
+    return wrap(call(op(140), this.handle, raw(mat2)));
   }
 
   /** `mv(Tensor self, Tensor vec) -> Tensor` */
   mv(vec: Tensor): Tensor {
-    return wrap(call(op(140), this.handle, raw(vec)));
+    return wrap(call(op(141), this.handle, raw(vec)));
   }
 
   /** `dot(Tensor self, Tensor tensor) -> Tensor` */
   dot(tensor: Tensor): Tensor {
-    return wrap(call(op(141), this.handle, raw(tensor)));
+    return wrap(call(op(142), this.handle, raw(tensor)));
   }
 
   /** `outer(Tensor self, Tensor vec2) -> Tensor` */
   outer(vec2: Tensor): Tensor {
-    return wrap(call(op(142), this.handle, raw(vec2)));
+    return wrap(call(op(143), this.handle, raw(vec2)));
   }
 
   /** `addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
   addmm(mat1: Tensor, mat2: Tensor, options?: { beta?: number; alpha?: number }): Tensor {
-    return wrap(call(op(143), this.handle, raw(mat1), raw(mat2), options?.beta, options?.alpha));
+    return wrap(call(op(144), this.handle, raw(mat1), raw(mat2), options?.beta, options?.alpha));
   }
 
   /** `baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
   baddbmm(batch1: Tensor, batch2: Tensor, options?: { beta?: number; alpha?: number }): Tensor {
-    return wrap(call(op(144), this.handle, raw(batch1), raw(batch2), options?.beta, options?.alpha));
+    return wrap(call(op(145), this.handle, raw(batch1), raw(batch2), options?.beta, options?.alpha));
   }
 
   /** `_to_copy(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, MemoryFormat? memory_format=None) -> Tensor` */
@@ -992,7 +1000,7 @@ export abstract class TensorOps {
   }): Tensor {
     return wrap(
       call(
-        op(145),
+        op(146),
         this.handle,
         options?.dtype,
         undefined,
@@ -1013,7 +1021,7 @@ export abstract class TensorOps {
   }): Tensor {
     return wrap(
       call(
-        op(158),
+        op(160),
         this.handle,
         options?.dtype,
         undefined,
@@ -1033,7 +1041,7 @@ export abstract class TensorOps {
   }): Tensor {
     return wrap(
       call(
-        op(159),
+        op(161),
         this.handle,
         options?.dtype,
         undefined,
@@ -1053,7 +1061,7 @@ export abstract class TensorOps {
   }): Tensor {
     return wrap(
       call(
-        op(160),
+        op(162),
         this.handle,
         options?.dtype,
         undefined,
@@ -1066,29 +1074,29 @@ export abstract class TensorOps {
 
   /** `multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor` */
   multinomial(numSamples: number, replacement?: boolean | null, options?: { generator?: Generator }): Tensor {
-    return wrap(call(op(169), this.handle, numSamples, replacement, options?.generator?.handle));
+    return wrap(call(op(171), this.handle, numSamples, replacement, options?.generator?.handle));
   }
 
   /** `bernoulli(Tensor self, *, Generator? generator=None) -> Tensor` */
   bernoulli(options?: { generator?: Generator }): Tensor {
-    return wrap(call(op(170), this.handle, options?.generator?.handle));
+    return wrap(call(op(172), this.handle, options?.generator?.handle));
   }
 
   /** `addcdiv_(Tensor(a!) self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor(a!)` */
   addcdiv_(tensor1: Tensor, tensor2: Tensor, options?: { value?: number }): this {
-    call(op(206), this.handle, raw(tensor1), raw(tensor2), options?.value);
+    call(op(208), this.handle, raw(tensor1), raw(tensor2), options?.value);
     return this;
   }
 
   /** `clamp_min_(Tensor(a!) self, Scalar min) -> Tensor(a!)` */
   clampMin_(min: number): this {
-    call(op(207), this.handle, min);
+    call(op(209), this.handle, min);
     return this;
   }
 
   /** `frac(Tensor self) -> Tensor` */
   frac(): Tensor {
-    return wrap(call(op(208), this.handle));
+    return wrap(call(op(210), this.handle));
   }
 }
 
@@ -1099,7 +1107,7 @@ export function where(condition: Tensor, self: TensorLike, other: TensorLike): T
 
 /** `cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor` */
 export function cdist(x1: Tensor, x2: Tensor, p?: number | null, computeMode?: number | null): Tensor {
-  return wrap(call(op(146), raw(x1), raw(x2), p, computeMode));
+  return wrap(call(op(147), raw(x1), raw(x2), p, computeMode));
 }
 
 /** `einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor` */
@@ -1108,17 +1116,17 @@ export function einsum(
   tensors: readonly Tensor[],
   options?: { path?: readonly number[] },
 ): Tensor {
-  return wrap(call(op(147), equation, rawList(tensors), options?.path));
+  return wrap(call(op(148), equation, rawList(tensors), options?.path));
 }
 
 /** `linalg_eigh(Tensor self, str UPLO="L") -> (Tensor eigenvalues, Tensor eigenvectors)` */
 export function linalgEigh(self: TensorLike, UPLO?: string | null): [Tensor, Tensor] {
-  return wrapTuple(call(op(148), raw(self), UPLO)) as [Tensor, Tensor];
+  return wrapTuple(call(op(149), raw(self), UPLO)) as [Tensor, Tensor];
 }
 
 /** `linalg_eigvalsh(Tensor self, str UPLO="L") -> Tensor` */
 export function linalgEigvalsh(self: TensorLike, UPLO?: string | null): Tensor {
-  return wrap(call(op(149), raw(self), UPLO));
+  return wrap(call(op(150), raw(self), UPLO));
 }
 
 /** `linalg_svd(Tensor A, bool full_matrices=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh)` */
@@ -1127,22 +1135,27 @@ export function linalgSvd(
   fullMatrices?: boolean | null,
   options?: { driver?: string },
 ): [Tensor, Tensor, Tensor] {
-  return wrapTuple(call(op(150), raw(A), fullMatrices, options?.driver)) as [Tensor, Tensor, Tensor];
+  return wrapTuple(call(op(151), raw(A), fullMatrices, options?.driver)) as [Tensor, Tensor, Tensor];
+}
+
+/** `linalg_svdvals(Tensor A, *, str? driver=None) -> Tensor` */
+export function linalgSvdvals(A: Tensor, options?: { driver?: string }): Tensor {
+  return wrap(call(op(152), raw(A), options?.driver));
 }
 
 /** `linalg_solve(Tensor A, Tensor B, *, bool left=True) -> Tensor` */
 export function linalgSolve(A: Tensor, B: Tensor, options?: { left?: boolean }): Tensor {
-  return wrap(call(op(151), raw(A), raw(B), options?.left));
+  return wrap(call(op(153), raw(A), raw(B), options?.left));
 }
 
 /** `cat(Tensor[] tensors, int dim=0) -> Tensor` */
 export function cat(tensors: readonly Tensor[], dim?: number | null): Tensor {
-  return wrap(call(op(152), rawList(tensors), dim));
+  return wrap(call(op(154), rawList(tensors), dim));
 }
 
 /** `stack(Tensor[] tensors, int dim=0) -> Tensor` */
 export function stack(tensors: readonly Tensor[], dim?: number | null): Tensor {
-  return wrap(call(op(153), rawList(tensors), dim));
+  return wrap(call(op(155), rawList(tensors), dim));
 }
 
 /** `zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
@@ -1150,7 +1163,7 @@ export function zeros(
   size: readonly number[],
   options?: { dtype?: DType; device?: Device; pinMemory?: boolean },
 ): Tensor {
-  return wrap(call(op(154), size, options?.dtype, undefined, options?.device, options?.pinMemory));
+  return wrap(call(op(156), size, options?.dtype, undefined, options?.device, options?.pinMemory));
 }
 
 /** `ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
@@ -1158,7 +1171,7 @@ export function ones(
   size: readonly number[],
   options?: { dtype?: DType; device?: Device; pinMemory?: boolean },
 ): Tensor {
-  return wrap(call(op(155), size, options?.dtype, undefined, options?.device, options?.pinMemory));
+  return wrap(call(op(157), size, options?.dtype, undefined, options?.device, options?.pinMemory));
 }
 
 /** `full(SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
@@ -1167,7 +1180,7 @@ export function full(
   fillValue: number,
   options?: { dtype?: DType; device?: Device; pinMemory?: boolean },
 ): Tensor {
-  return wrap(call(op(156), size, fillValue, options?.dtype, undefined, options?.device, options?.pinMemory));
+  return wrap(call(op(158), size, fillValue, options?.dtype, undefined, options?.device, options?.pinMemory));
 }
 
 /** `empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
@@ -1177,7 +1190,7 @@ export function empty(
 ): Tensor {
   return wrap(
     call(
-      op(157),
+      op(159),
       size,
       options?.dtype,
       undefined,
@@ -1195,7 +1208,7 @@ export function randn(
 ): Tensor {
   return wrap(
     call(
-      op(161),
+      op(163),
       size,
       options?.generator?.handle,
       options?.dtype,
@@ -1213,7 +1226,7 @@ export function rand(
 ): Tensor {
   return wrap(
     call(
-      op(162),
+      op(164),
       size,
       options?.generator?.handle,
       options?.dtype,
@@ -1233,7 +1246,7 @@ export function randintBetween(
 ): Tensor {
   return wrap(
     call(
-      op(163),
+      op(165),
       low,
       high,
       size,
@@ -1254,7 +1267,7 @@ export function randint(
 ): Tensor {
   return wrap(
     call(
-      op(164),
+      op(166),
       high,
       size,
       options?.generator?.handle,
@@ -1273,7 +1286,7 @@ export function randperm(
 ): Tensor {
   return wrap(
     call(
-      op(165),
+      op(167),
       n,
       options?.generator?.handle,
       options?.dtype,
@@ -1292,7 +1305,7 @@ export function arangeStep(
   options?: { dtype?: DType; device?: Device; pinMemory?: boolean },
 ): Tensor {
   return wrap(
-    call(op(166), start, end, step, options?.dtype, undefined, options?.device, options?.pinMemory),
+    call(op(168), start, end, step, options?.dtype, undefined, options?.device, options?.pinMemory),
   );
 }
 
@@ -1304,13 +1317,13 @@ export function linspace(
   options?: { dtype?: DType; device?: Device; pinMemory?: boolean },
 ): Tensor {
   return wrap(
-    call(op(167), start, end, steps, options?.dtype, undefined, options?.device, options?.pinMemory),
+    call(op(169), start, end, steps, options?.dtype, undefined, options?.device, options?.pinMemory),
   );
 }
 
 /** `eye(SymInt n, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
 export function eye(n: number, options?: { dtype?: DType; device?: Device; pinMemory?: boolean }): Tensor {
-  return wrap(call(op(168), n, options?.dtype, undefined, options?.device, options?.pinMemory));
+  return wrap(call(op(170), n, options?.dtype, undefined, options?.device, options?.pinMemory));
 }
 
 /** `from_file(str filename, bool? shared=None, int? size=0, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
@@ -1321,13 +1334,13 @@ export function fromFile(
   options?: { dtype?: DType; device?: Device; pinMemory?: boolean },
 ): Tensor {
   return wrap(
-    call(op(171), filename, shared, size, options?.dtype, undefined, options?.device, options?.pinMemory),
+    call(op(173), filename, shared, size, options?.dtype, undefined, options?.device, options?.pinMemory),
   );
 }
 
 /** `linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor` */
 export function linear(input: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
-  return wrap(call(op(172), raw(input), raw(weight), raw(bias)));
+  return wrap(call(op(174), raw(input), raw(weight), raw(bias)));
 }
 
 /** `conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor` */
@@ -1340,7 +1353,7 @@ export function conv2d(
   dilation?: number | readonly number[] | null,
   groups?: number | null,
 ): Tensor {
-  return wrap(call(op(173), raw(input), raw(weight), raw(bias), stride, padding, dilation, groups));
+  return wrap(call(op(175), raw(input), raw(weight), raw(bias), stride, padding, dilation, groups));
 }
 
 /** `group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enabled=True) -> Tensor` */
@@ -1352,7 +1365,7 @@ export function groupNorm(
   eps?: number | null,
   cudnnEnabled?: boolean | null,
 ): Tensor {
-  return wrap(call(op(174), raw(input), numGroups, raw(weight), raw(bias), eps, cudnnEnabled));
+  return wrap(call(op(176), raw(input), numGroups, raw(weight), raw(bias), eps, cudnnEnabled));
 }
 
 /** `layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor` */
@@ -1364,7 +1377,7 @@ export function layerNorm(
   eps?: number | null,
   cudnnEnable?: boolean | null,
 ): Tensor {
-  return wrap(call(op(175), raw(input), normalizedShape, raw(weight), raw(bias), eps, cudnnEnable));
+  return wrap(call(op(177), raw(input), normalizedShape, raw(weight), raw(bias), eps, cudnnEnable));
 }
 
 /** `batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor` */
@@ -1381,7 +1394,7 @@ export function batchNorm(
 ): Tensor {
   return wrap(
     call(
-      op(176),
+      op(178),
       raw(input),
       raw(weight),
       raw(bias),
@@ -1403,7 +1416,7 @@ export function embedding(
   scaleGradByFreq?: boolean | null,
   sparse?: boolean | null,
 ): Tensor {
-  return wrap(call(op(177), raw(weight), raw(indices), paddingIdx, scaleGradByFreq, sparse));
+  return wrap(call(op(179), raw(weight), raw(indices), paddingIdx, scaleGradByFreq, sparse));
 }
 
 /** `scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor` */
@@ -1418,7 +1431,7 @@ export function scaledDotProductAttention(
 ): Tensor {
   return wrap(
     call(
-      op(178),
+      op(180),
       raw(query),
       raw(key),
       raw(value),
@@ -1437,7 +1450,7 @@ export function upsampleNearest2d(
   outputSize?: readonly number[] | null,
   scaleFactors?: readonly number[] | null,
 ): Tensor {
-  return wrap(call(op(179), raw(input), outputSize, scaleFactors));
+  return wrap(call(op(181), raw(input), outputSize, scaleFactors));
 }
 
 /** `upsample_bilinear2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor` */
@@ -1447,7 +1460,7 @@ export function upsampleBilinear2d(
   alignCorners: boolean,
   scaleFactors?: readonly number[] | null,
 ): Tensor {
-  return wrap(call(op(180), raw(input), outputSize, alignCorners, scaleFactors));
+  return wrap(call(op(182), raw(input), outputSize, alignCorners, scaleFactors));
 }
 
 /** `_upsample_bilinear2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
@@ -1458,7 +1471,7 @@ export function upsampleBilinear2dAa(
   scalesH?: number | null,
   scalesW?: number | null,
 ): Tensor {
-  return wrap(call(op(181), raw(self), outputSize, alignCorners, scalesH, scalesW));
+  return wrap(call(op(183), raw(self), outputSize, alignCorners, scalesH, scalesW));
 }
 
 /** `_upsample_bicubic2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
@@ -1469,7 +1482,7 @@ export function upsampleBicubic2dAa(
   scalesH?: number | null,
   scalesW?: number | null,
 ): Tensor {
-  return wrap(call(op(182), raw(self), outputSize, alignCorners, scalesH, scalesW));
+  return wrap(call(op(184), raw(self), outputSize, alignCorners, scalesH, scalesW));
 }
 
 /** `avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
@@ -1483,7 +1496,7 @@ export function avgPool2d(
   divisorOverride?: number | null,
 ): Tensor {
   return wrap(
-    call(op(183), raw(self), kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride),
+    call(op(185), raw(self), kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride),
   );
 }
 
@@ -1496,22 +1509,22 @@ export function maxPool2d(
   dilation?: number | readonly number[] | null,
   ceilMode?: boolean | null,
 ): Tensor {
-  return wrap(call(op(184), raw(self), kernelSize, stride, padding, dilation, ceilMode));
+  return wrap(call(op(186), raw(self), kernelSize, stride, padding, dilation, ceilMode));
 }
 
 /** `adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor` */
 export function adaptiveAvgPool2d(self: TensorLike, outputSize: number | readonly number[]): Tensor {
-  return wrap(call(op(185), raw(self), outputSize));
+  return wrap(call(op(187), raw(self), outputSize));
 }
 
 /** `mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
 export function mseLoss(self: TensorLike, target: Tensor, reduction?: number | null): Tensor {
-  return wrap(call(op(186), raw(self), raw(target), reduction));
+  return wrap(call(op(188), raw(self), raw(target), reduction));
 }
 
 /** `l1_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
 export function l1Loss(self: TensorLike, target: Tensor, reduction?: number | null): Tensor {
-  return wrap(call(op(187), raw(self), raw(target), reduction));
+  return wrap(call(op(189), raw(self), raw(target), reduction));
 }
 
 /** `cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor` */
@@ -1523,7 +1536,7 @@ export function crossEntropyLoss(
   ignoreIndex?: number | null,
   labelSmoothing?: number | null,
 ): Tensor {
-  return wrap(call(op(188), raw(self), raw(target), raw(weight), reduction, ignoreIndex, labelSmoothing));
+  return wrap(call(op(190), raw(self), raw(target), raw(weight), reduction, ignoreIndex, labelSmoothing));
 }
 
 /** `binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor` */
@@ -1534,12 +1547,12 @@ export function binaryCrossEntropyWithLogits(
   posWeight?: Tensor | null,
   reduction?: number | null,
 ): Tensor {
-  return wrap(call(op(189), raw(self), raw(target), raw(weight), raw(posWeight), reduction));
+  return wrap(call(op(191), raw(self), raw(target), raw(weight), raw(posWeight), reduction));
 }
 
 /** `dropout(Tensor input, float p, bool train) -> Tensor` */
 export function dropout(input: Tensor, p: number, train: boolean): Tensor {
-  return wrap(call(op(190), raw(input), p, train));
+  return wrap(call(op(192), raw(input), p, train));
 }
 
 /** `pad(Tensor self, SymInt[] pad, str mode="constant", float? value=None) -> Tensor` */
@@ -1549,12 +1562,12 @@ export function pad(
   mode?: string | null,
   value?: number | null,
 ): Tensor {
-  return wrap(call(op(191), raw(self), pad, mode, value));
+  return wrap(call(op(193), raw(self), pad, mode, value));
 }
 
 /** `pixel_shuffle(Tensor self, int upscale_factor) -> Tensor` */
 export function pixelShuffle(self: TensorLike, upscaleFactor: number): Tensor {
-  return wrap(call(op(192), raw(self), upscaleFactor));
+  return wrap(call(op(194), raw(self), upscaleFactor));
 }
 
 /** `_fused_adamw_(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()` */
@@ -1578,7 +1591,7 @@ export function fusedAdamw_(
   },
 ): void {
   call(
-    op(193),
+    op(195),
     rawList(self),
     rawList(grads),
     rawList(expAvgs),
@@ -1599,22 +1612,22 @@ export function fusedAdamw_(
 
 /** `_foreach_norm.Scalar(Tensor[] self, Scalar ord=2, ScalarType? dtype=None) -> Tensor[]` */
 export function foreachNorm(self: readonly Tensor[], ord?: number | null, dtype?: DType | null): Tensor[] {
-  return wrapList(call(op(194), rawList(self), ord, dtype));
+  return wrapList(call(op(196), rawList(self), ord, dtype));
 }
 
 /** `_foreach_mul_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()` */
 export function foreachMulScalar_(self: readonly Tensor[], scalar: number): void {
-  call(op(195), rawList(self), scalar);
+  call(op(197), rawList(self), scalar);
 }
 
 /** `_foreach_mul_.Tensor(Tensor(a!)[] self, Tensor other) -> ()` */
 export function foreachMul_(self: readonly Tensor[], other: TensorLike): void {
-  call(op(196), rawList(self), raw(other));
+  call(op(198), rawList(self), raw(other));
 }
 
 /** `_foreach_add_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()` */
 export function foreachAddScalar_(self: readonly Tensor[], scalar: number): void {
-  call(op(197), rawList(self), scalar);
+  call(op(199), rawList(self), scalar);
 }
 
 /** `_foreach_add_.List(Tensor(a!)[] self, Tensor[] other, *, Scalar alpha=1) -> ()` */
@@ -1623,7 +1636,7 @@ export function foreachAdd_(
   other: readonly Tensor[],
   options?: { alpha?: number },
 ): void {
-  call(op(198), rawList(self), rawList(other), options?.alpha);
+  call(op(200), rawList(self), rawList(other), options?.alpha);
 }
 
 /** `_foreach_sub.List(Tensor[] self, Tensor[] other, *, Scalar alpha=1) -> Tensor[]` */
@@ -1632,12 +1645,12 @@ export function foreachSub(
   other: readonly Tensor[],
   options?: { alpha?: number },
 ): Tensor[] {
-  return wrapList(call(op(199), rawList(self), rawList(other), options?.alpha));
+  return wrapList(call(op(201), rawList(self), rawList(other), options?.alpha));
 }
 
 /** `_foreach_lerp_.Scalar(Tensor(a!)[] self, Tensor[] tensors1, Scalar weight) -> ()` */
 export function foreachLerp_(self: readonly Tensor[], tensors1: readonly Tensor[], weight: number): void {
-  call(op(200), rawList(self), rawList(tensors1), weight);
+  call(op(202), rawList(self), rawList(tensors1), weight);
 }
 
 /** `_foreach_copy_(Tensor(a!)[] self, Tensor[] src, bool non_blocking=False) -> ()` */
@@ -1646,25 +1659,25 @@ export function foreachCopy_(
   src: readonly Tensor[],
   nonBlocking?: boolean | null,
 ): void {
-  call(op(201), rawList(self), rawList(src), nonBlocking);
+  call(op(203), rawList(self), rawList(src), nonBlocking);
 }
 
 /** `_foreach_zero_(Tensor(a!)[] self) -> ()` */
 export function foreachZero_(self: readonly Tensor[]): void {
-  call(op(202), rawList(self));
+  call(op(204), rawList(self));
 }
 
 /** `_foreach_abs(Tensor[] self) -> Tensor[]` */
 export function foreachAbs(self: readonly Tensor[]): Tensor[] {
-  return wrapList(call(op(203), rawList(self)));
+  return wrapList(call(op(205), rawList(self)));
 }
 
 /** `_foreach_max(Tensor[] self) -> Tensor[]` */
 export function foreachMax(self: readonly Tensor[]): Tensor[] {
-  return wrapList(call(op(204), rawList(self)));
+  return wrapList(call(op(206), rawList(self)));
 }
 
 /** `_amp_foreach_non_finite_check_and_unscale_(Tensor(a!)[] self, Tensor(b!) found_inf, Tensor inv_scale) -> ()` */
 export function ampUnscale_(self: readonly Tensor[], foundInf: Tensor, invScale: Tensor): void {
-  call(op(205), rawList(self), raw(foundInf), raw(invScale));
+  call(op(207), rawList(self), raw(foundInf), raw(invScale));
 }
