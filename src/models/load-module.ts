@@ -47,7 +47,7 @@ export function loadModule<M extends Module>(
     refuseOriginalLayout(tensors.keys());
     for (const key of tensors.keys()) if (LEFTOVER.test(key)) drop(tensors, key);
     const model = buildFromTensors(tensors, (vs) => build(vs, config), store);
-    const used = new Set(model.parameters());
+    const used = new Set(model.stateDict().values());
     for (const tensor of tensors.values()) if (!used.has(tensor)) tensor.dispose();
     return model;
   } catch (error) {

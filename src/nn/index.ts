@@ -4,6 +4,8 @@ export type { Activation } from "./activations.ts";
 export { AdamW } from "./adamw.ts";
 export type { AdamWOptions, ParamGroup } from "./adamw.ts";
 export { multiHeadAttention } from "./attention.ts";
+export { BatchNorm2d } from "./batch-norm.ts";
+export type { BatchNormOptions } from "./batch-norm.ts";
 export { chain } from "./chain.ts";
 export { checkpointed, CheckpointTape, repeatable, withTape } from "./checkpointing.ts";
 export type { Context } from "./checkpointing.ts";

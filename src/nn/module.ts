@@ -35,6 +35,11 @@ export abstract class Module {
     return Array.from(this.namedParameters(), ([, value]) => value);
   }
 
+  /** Saved tensors that are not trained (running statistics), with their checkpoint keys. */
+  *namedBuffers(): IterableIterator<[string, Tensor]> {
+    for (const [key, slot] of this.#store.buffers()) if (slot.persistent) yield [key, slot.value];
+  }
+
   /** Number of scalars in all parameters. */
   parameterCount(): number {
     let count = 0;
@@ -42,18 +47,22 @@ export abstract class Module {
     return count;
   }
 
-  /** The model's own tensors by checkpoint key: not copies. */
+  /** The model's own tensors by checkpoint key, parameters and saved buffers: not copies. */
   stateDict(): Map<string, Tensor> {
-    return new Map(this.namedParameters());
+    return new Map([...this.namedParameters(), ...this.namedBuffers()]);
   }
 
   /**
-   * Copies values into the parameters, in place.
+   * Copies values into the parameters and saved buffers, in place.
    * @throws CheckpointError listing all missing, unexpected and mismatched keys; nothing is copied then.
    */
   loadStateDict(state: ReadonlyMap<string, Tensor>, { strict = true }: { strict?: boolean } = {}): void {
     const own = this.stateDict();
-    const missing = strict ? [...own.keys()].filter((key) => !state.has(key)) : [];
+    const optional = new Set(
+      Array.from(this.#store.buffers()).flatMap(([key, slot]) => (slot.optional ? key : [])),
+    );
+    const absent = [...own.keys()].filter((key) => !state.has(key) && !optional.has(key));
+    const missing = strict ? absent : [];
     const unexpected = strict ? [...state.keys()].filter((key) => !own.has(key)) : [];
     const mismatched: string[] = [];
     for (const [key, value] of own) {
@@ -82,18 +91,18 @@ export abstract class Module {
     return this;
   }
 
-  /** Moves or converts every parameter; make optimizers afterwards, because they hold the tensors themselves. */
+  /**
+   * Moves or converts every parameter and saved buffer (whole numbers stay whole); make optimizers afterwards, because
+   * they hold the tensors themselves.
+   */
   to({ dtype, device }: { dtype?: DType; device?: Device }): this {
-    for (const [, slot] of this.#store.parameters()) {
+    for (const [, slot] of [...this.#store.parameters(), ...this.#store.buffers()]) {
       const { value } = slot;
-      const target = { dtype: dtype ?? value.dtype, device: device ?? value.device };
+      const converts = slot.persistent && /float/.test(value.dtype);
+      const target = { dtype: (converts ? dtype : undefined) ?? value.dtype, device: device ?? value.device };
       if (target.dtype === value.dtype && target.device === value.device) continue;
       const moved = keep(scope(() => value.detach().to(target)));
       slot.replace(moved.requiresGrad_(value.requiresGrad));
-    }
-    if (device === undefined) return this;
-    for (const [, slot] of this.#store.buffers()) {
-      if (slot.value.device !== device) slot.replace(keep(scope(() => slot.value.to(device))));
     }
     return this;
   }

@@ -16,7 +16,15 @@ import { keyErrors } from "./key-errors.ts";
 import type { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
 
-type Create = (key: string, shape: readonly number[], init: Init) => Tensor;
+type Create = (key: string, shape: readonly number[], init: Init, kind: BufferKind) => Tensor;
+
+/** What tells a saved buffer from a parameter. */
+interface BufferKind {
+  /** Whole numbers (int64), such as a counter. */
+  readonly whole?: boolean;
+  /** Files may lack it; it is then made new. */
+  readonly optional?: boolean;
+}
 
 /** What all paths of one model share. */
 interface Registry {
@@ -47,7 +55,8 @@ export class ParamStore {
   static seeded(options: StoreOptions & { seed?: number; generator?: Generator } = {}): ParamStore {
     const { dtype = "float32", device = "cpu", seed = 0 } = options;
     const generator = options.generator ?? new Generator().manualSeed(seed);
-    const create: Create = (_key, shape, init) => initialize(init, shape, { generator, dtype, device });
+    const create: Create = (_key, shape, init, { whole = false }) =>
+      initialize(init, shape, { generator, dtype: whole ? "int64" : dtype, device });
     return ParamStore.#root(create, device, undefined);
   }
 
@@ -60,25 +69,34 @@ export class ParamStore {
     { dtype, device, copy = false }: StoreOptions & { copy?: boolean } = {},
   ): ParamStore {
     const problems: Registry["problems"] = { missing: [], mismatched: [], skipped: new Set() };
-    const create: Create = (key, shape) => {
+    const [first] = tensors.values();
+    const place = device ?? first?.device ?? "cpu";
+    const create: Create = (key, shape, init, { whole = false, optional = false }) => {
       const given = tensors.get(key);
+      if (given === undefined && optional) {
+        const made = { dtype: whole ? "int64" : (dtype ?? "float32"), device: place } as const;
+        return initialize(init, shape, { generator: new Generator(), ...made });
+      }
       if (given === undefined) problems.missing.push(key);
       else if (given.shape.join() !== shape.join()) {
         problems.mismatched.push(
           `${key}: [${given.shape.join(", ")}] in the checkpoint, [${shape.join(", ")}] in the model`,
         );
-      } else if (!/float/.test(given.dtype)) {
+      } else if (/float/.test(given.dtype) === whole) {
         // Quantised files hold whole numbers, which mean nothing without their scales.
-        problems.mismatched.push(`${key}: ${given.dtype} in the checkpoint, floating point in the model`);
+        const wanted = whole ? "whole numbers" : "floating point";
+        problems.mismatched.push(`${key}: ${given.dtype} in the checkpoint, ${wanted} in the model`);
       } else {
-        const same = (dtype ?? given.dtype) === given.dtype && (device ?? given.device) === given.device;
-        if (!same) return given.to({ dtype: dtype ?? given.dtype, device: device ?? given.device });
+        const target = {
+          dtype: whole ? "int64" : (dtype ?? given.dtype),
+          device: device ?? given.device,
+        } as const;
+        if (target.dtype !== given.dtype || target.device !== given.device) return given.to(target);
         return copy ? given.detach().clone() : given;
       }
       return empty([...shape], { device: "meta" }); // a place holder: finish() throws
     };
-    const [first] = tensors.values();
-    return ParamStore.#root(create, device ?? first?.device ?? "cpu", tensors, problems);
+    return ParamStore.#root(create, place, tensors, problems);
   }
 
   /** Parameters on the "meta" device: shapes and keys without memory, to inspect an architecture. */
@@ -113,13 +131,22 @@ export class ParamStore {
   /** Makes and registers a trainable parameter. */
   parameter(name: string, shape: readonly number[], init: Init): Parameter {
     const key = this.#key(name);
-    const value = keep(scope(() => this.#registry.create(key, shape, init)));
+    const value = keep(scope(() => this.#registry.create(key, shape, init, {})));
     const parameter = new Parameter(
       key,
       this.#registry.device === "meta" ? value : value.requiresGrad_(true),
     );
     this.#registry.parameters.set(key, parameter);
     return parameter;
+  }
+
+  /** Makes and registers a tensor that is saved with the model but not trained, such as a running mean. */
+  buffer(name: string, shape: readonly number[], init: Init, kind: BufferKind = {}): Parameter {
+    const key = this.#key(name);
+    const value = keep(scope(() => this.#registry.create(key, shape, init, kind)));
+    const buffer = new Parameter(key, value, { optional: kind.optional });
+    this.#registry.buffers.set(key, buffer);
+    return buffer;
   }
 
   /** Registers a tensor computed from the configuration; no checkpoint holds it and `to` leaves its dtype alone. */
@@ -163,11 +190,11 @@ export class ParamStore {
 
   /** Checks that model and checkpoint fit each other. @throws CheckpointError naming every key that does not fit. */
   finish({ strict = true }: { strict?: boolean } = {}): void {
-    const { tensors, parameters, problems } = this.#registry;
+    const { tensors, parameters, buffers, problems } = this.#registry;
     if (tensors === undefined) return;
-    const unexpected = strict
-      ? [...tensors.keys()].filter((key) => !parameters.has(key) && !problems.skipped.has(key))
-      : [];
+    const known = (key: string) =>
+      parameters.has(key) || buffers.get(key)?.persistent === true || problems.skipped.has(key);
+    const unexpected = strict ? [...tensors.keys()].filter((key) => !known(key)) : [];
     const message = keyErrors({ missing: problems.missing, mismatched: problems.mismatched, unexpected });
     if (message !== undefined) throw new CheckpointError(message);
   }

@@ -7,12 +7,19 @@ export class Parameter {
   readonly shape: readonly number[];
   /** False for buffers that no checkpoint holds (they are derived from the configuration). */
   readonly persistent: boolean;
+  /** True for buffers that checkpoints may lack. */
+  readonly optional: boolean;
   #value: Tensor | undefined;
 
-  constructor(key: string, value: Tensor, { persistent = true }: { persistent?: boolean } = {}) {
+  constructor(
+    key: string,
+    value: Tensor,
+    { persistent = true, optional = false }: { persistent?: boolean; optional?: boolean | undefined } = {},
+  ) {
     this.key = key;
     this.shape = [...value.shape];
     this.persistent = persistent;
+    this.optional = optional;
     this.#value = value;
   }
 
