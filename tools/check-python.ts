@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { goldenDir } from "../test/golden-dir.ts";
+import { checkHub } from "./check-hub.ts";
 import { readPythonModels } from "./python/read-models.ts";
 import { writeExports } from "./python/write-exports.ts";
 import { writeForPython } from "./python/write-models.ts";
@@ -34,6 +35,7 @@ try {
       `${what.padEnd(58)} ${difference.toExponential(2).padStart(10)} ${"0".padStart(10)}  ${good ? "ok" : "WRONG"}`,
     );
   }
+  failed = !(await checkHub(options.python)) || failed;
   console.log(failed ? "Python and this project do not agree." : "Python and this project agree.");
 } catch (error) {
   failed = true;
