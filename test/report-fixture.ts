@@ -50,7 +50,7 @@ export function reportFixture(state: FixtureState = "groups-found", paint: Paint
       const rare = ((i * 7 + 3) % count) / count < rareShare;
       const place = rare ? 1 - bird : bird;
       const alt = `${prompts[bird]!}, sample ${i + 1}`;
-      return { png: paint(bird, place, i), alt, ...(known ? { tag: places[place]! } : {}) };
+      return { bytes: paint(bird, place, i), alt, ...(known ? { tag: places[place]! } : {}) };
     });
   const data: ReportData = {
     title: known ? (found ? "Birds and their backgrounds" : "Birds, fifty-fifty") : "My own photographs",

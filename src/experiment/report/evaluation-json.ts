@@ -1,5 +1,6 @@
 // The types of evaluation.json: the numbers of a run, for programs. report.html shows the same numbers to people.
 import type { Interval } from "../../metrics/index.ts";
+import type { MetricTableJson } from "./report-json.ts";
 
 /** One model's Bias in one hidden attribute; `null` where it cannot be measured (no attribute labels). */
 export interface AttributeEvaluation {
@@ -51,6 +52,17 @@ export interface ClassifierEvaluation {
   accuracy: number;
   accuracyInterval: Interval;
   heldOutImages: number;
+  /** Such as "ResNet-18". */
+  architecture?: string;
+  /** Order of the rows and columns of `confusion`. */
+  values?: readonly string[];
+  /** `confusion[true][predicted]` on the held-out images. */
+  confusion?: readonly (readonly number[])[];
+  /** Averages over the values (macro). */
+  precision?: number;
+  recall?: number;
+  f1?: number;
+  auc?: number;
 }
 
 /** Content of evaluation.json. */
@@ -63,4 +75,6 @@ export interface EvaluationJson {
   fidFeatureSpace: string | null;
   seconds: { total: number; perStage: Record<string, number> };
   versions: Record<string, string>;
+  /** Every metric of every model with comparisons: the report's metric table. */
+  metrics?: MetricTableJson;
 }

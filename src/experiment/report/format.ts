@@ -1,6 +1,6 @@
 // How numbers are written in the report; fixed to English, so that a report does not depend on the machine.
 import type { Interval } from "../../metrics/index.ts";
-import type { Measured } from "./report-data.ts";
+import type { Measured } from "./metric-data.ts";
 
 /** Such as 0.153; `digits` after the point, a true minus sign. */
 export function fixed(value: number, digits = 2): string {
@@ -23,7 +23,10 @@ export function percent1(share: number): string {
 
 /** Such as "0.12 to 0.19". */
 export function range([low, high]: Interval, write: (value: number) => string = fixed): string {
-  return `${write(low)} to ${write(high)}`;
+  const [from, to] = [write(low), write(high)];
+  const sign = "\u00a0%";
+  // The sign of the second number stands for both.
+  return `${from.endsWith(sign) && to.endsWith(sign) ? from.slice(0, -sign.length) : from} to ${to}`;
 }
 
 /** Such as "0.15 (0.12 to 0.19)". */
@@ -67,7 +70,31 @@ export function list(words: readonly string[]): string {
   return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 
+/** True for text that is written from right to left, in part at least. */
+export function isRightToLeft(text: string): boolean {
+  return /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/.test(text);
+}
+
 /** Such as "“a waterbird”". */
 export function quoted(text: string): string {
   return `\u201c${text}\u201d`;
+}
+
+/** Such as "1.24 GB"; powers of 1024, as memory is measured. */
+export function bytes(count: number): string {
+  const units = ["B", "KB", "MB", "GB", "TB"];
+  const power = count < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(count) / 10));
+  const value = count / 1024 ** power;
+  return `${fixed(value, power === 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2)}\u00a0${units[power]}`;
+}
+
+/** Text of at most `length` characters, with an ellipsis where something was cut off. */
+export function shortened(text: string, length: number): string {
+  const characters = [...text];
+  return characters.length <= length
+    ? text
+    : `${characters
+        .slice(0, length - 1)
+        .join("")
+        .trimEnd()}\u2026`;
 }

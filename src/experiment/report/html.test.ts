@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { escapeHtml, html, pngUri, rawHtml } from "./html.ts";
+import { escapeHtml, html, imageUri, rawHtml } from "./html.ts";
 
 describe("html", () => {
   it("escapes what HTML reads as markup and drops forbidden control characters", () => {
@@ -26,6 +26,6 @@ describe("html", () => {
 
   it("writes images as data URIs, also from a view into a larger buffer", () => {
     const bytes = Uint8Array.from([9, 1, 2, 3, 9]);
-    expect(pngUri(bytes.subarray(1, 4))).toBe("data:image/png;base64,AQID");
+    expect(imageUri(bytes.subarray(1, 4))).toBe("data:image/png;base64,AQID");
   });
 });

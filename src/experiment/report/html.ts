@@ -46,7 +46,17 @@ function render(value: HtmlValue): string {
   return escapeHtml(String(value));
 }
 
-/** A PNG as data URI. */
-export function pngUri(png: Uint8Array): string {
-  return `data:image/png;base64,${Buffer.from(png.buffer, png.byteOffset, png.byteLength).toString("base64")}`;
+/** An image as data URI; its kind is told from its first bytes. */
+export function imageUri(bytes: Uint8Array): string {
+  const kind = imageKind(bytes) ?? "png";
+  return `data:image/${kind};base64,${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64")}`;
+}
+
+/** The kind of an image that every browser shows; undefined for other kinds. */
+export function imageKind(bytes: Uint8Array): "png" | "jpeg" | "gif" | "webp" | undefined {
+  const head = Buffer.from(bytes.subarray(0, 12)).toString("latin1");
+  if (head.startsWith("\x89PNG")) return "png";
+  if (head.startsWith("\xff\xd8\xff")) return "jpeg";
+  if (head.startsWith("GIF8")) return "gif";
+  return head.startsWith("RIFF") && head.slice(8) === "WEBP" ? "webp" : undefined;
 }

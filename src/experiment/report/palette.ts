@@ -12,6 +12,9 @@ export const ink = {
   fourth: "#010214",
   fifth: "#010215",
   sixth: "#010216",
+  seventh: "#010217",
+  eighth: "#010218",
+  ninth: "#010219",
   accent: "#010221",
   card: "#010222",
 } as const;
@@ -19,13 +22,13 @@ export const ink = {
 /** Name of a colour. */
 export type Ink = keyof typeof ink;
 
-const others: Ink[] = ["third", "fourth", "fifth", "sixth"];
-const values: Ink[] = ["sixth", "fifth", "fourth", "third"];
-const captions: Ink[] = ["fourth", "third", "fifth", "sixth"];
+const others: readonly Ink[] = ["third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"];
+const values: readonly Ink[] = ["sixth", "fifth", "fourth", "third", "seventh", "ninth", "eighth", "accent"];
+const series: readonly Ink[] = ["fourth", "third", "fifth", "sixth", "seventh", "ninth", "eighth"];
 
-/** Colour of a model: base and guided have their own, others take turns by their place among the others. */
-export function modelInk(key: string, otherIndex: number): Ink {
-  return key === "base" || key === "guided" ? key : others[otherIndex % others.length]!;
+/** Colour of the n-th model beside base and guided. */
+export function modelInk(index: number): Ink {
+  return others[Math.max(0, index) % others.length]!;
 }
 
 /** Colour of the n-th attribute value. */
@@ -33,9 +36,9 @@ export function valueInk(index: number): Ink {
   return values[index % values.length]!;
 }
 
-/** Colour of the n-th caption. */
+/** Colour of the n-th caption or group. */
 export function captionInk(index: number): Ink {
-  return captions[index % captions.length]!;
+  return series[index % series.length]!;
 }
 
 /** Replaces placeholders by `var(--c-name)`; `none` of them is left. */

@@ -1,10 +1,12 @@
 // Pieces that several sections share: tiles of images, strips of shares, tables, legends.
-import { html, pngUri } from "./html.ts";
+import { html, imageUri } from "./html.ts";
 import type { Html, HtmlValue } from "./html.ts";
 import { measured, percent } from "./format.ts";
-import { modelInk, valueInk } from "./palette.ts";
+import type { Measured } from "./metric-data.ts";
+import { colourOf } from "./models.ts";
+import { valueInk } from "./palette.ts";
 import type { Ink } from "./palette.ts";
-import type { ImageGrid, Measured, ReportData, ReportImage, ReportModel } from "./report-data.ts";
+import type { ImageGrid, ReportData, ReportImage, ReportModel } from "./report-data.ts";
 
 /** A part of the page with its own heading and its entry in the contents. */
 export interface Section {
@@ -23,7 +25,7 @@ export function tiles(images: readonly ReportImage[], columns: number | "flow" =
     ${images.map(
       (image) =>
         html`<li>
-          <img src="${pngUri(image.png)}" alt="${image.alt}" />${
+          <img src="${imageUri(image.bytes)}" alt="${image.alt}" />${
             image.tag && html`<span class="tag">${image.tag}</span>`
           }
         </li>`,
@@ -32,10 +34,10 @@ export function tiles(images: readonly ReportImage[], columns: number | "flow" =
 }
 
 /** Labelled tiles side by side. */
-export function grids(all: readonly ImageGrid[], colours: (label: string) => Ink | undefined): Html {
+export function grids(all: readonly ImageGrid[], colourOfGrid: (grid: ImageGrid) => Ink | undefined): Html {
   return html`<div class="pair">
     ${all.map((grid) => {
-      const colour = colours(grid.label);
+      const colour = colourOfGrid(grid);
       return html`<div>
         <p class="label"><span>${colour && swatch(colour)}${grid.label}</span></p>
         ${tiles(grid.images)}${grid.note && html`<p class="small">${grid.note}</p>`}
@@ -47,11 +49,6 @@ export function grids(all: readonly ImageGrid[], colours: (label: string) => Ink
 /** A small coloured square; the text beside it says the same. */
 export function swatch(colour: Ink): Html {
   return html`<span class="swatch" style="--swatch:var(--c-${colour})" aria-hidden="true"></span>`;
-}
-
-/** Colour of a model by its place in the report. */
-export function colourOf(models: readonly ReportModel[], model: ReportModel): Ink {
-  return modelInk(model.key, Math.max(0, models.indexOf(model) - 2));
 }
 
 /** A strip of shares with its values in words. */
@@ -71,17 +68,35 @@ export function shareStrip(values: readonly string[], shares: readonly number[],
   </div>`;
 }
 
+/** A text of the user's in quotation marks; written from right to left where its letters are. */
+export function quote(text: string): Html {
+  return html`“<bdi>${text}</bdi>”`;
+}
+
+/** A part that is folded away until it is asked for. */
+export function folded(summary: HtmlValue, body: HtmlValue): Html {
+  return html`<details>
+    <summary>${summary}</summary>
+    ${body}
+  </details>`;
+}
+
+/** Text as it stands, such as commands, in a box that scrolls. */
+export function codeBlock(label: string, text: string): Html {
+  return html`<pre role="region" aria-label="${label}" tabindex="0"><code>${text}</code></pre>`;
+}
+
 /** A table that scrolls inside its container on small screens; `text` names a column of words instead of numbers. */
 export function table(
   caption: string,
-  head: readonly string[],
+  head: readonly HtmlValue[],
   rows: readonly (readonly HtmlValue[])[],
   { text }: { text?: number } = {},
 ): Html {
   return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0">
-    <table>
+    <table ${head.length > 4 && html`class="many"`}>
       <caption>
-        ${caption}
+        <span>${caption}</span>
       </caption>
       <thead>
         <tr>
@@ -110,17 +125,9 @@ export function cell(value: Measured | undefined, write: (value: number) => stri
   return html`${text.slice(0, at)} <span class="range">${text.slice(at + 1)}</span>`;
 }
 
-/** Names and colours of the models. */
-export function modelLegend(models: readonly ReportModel[]): Html {
+/** Names and colours of models. */
+export function modelLegend(data: ReportData, models: readonly ReportModel[]): Html {
   return html`<ul class="legend">
-    ${models.map((model) => html`<li>${swatch(colourOf(models, model))}${model.label}</li>`)}
+    ${models.map((model) => html`<li>${swatch(colourOf(data, model))}<bdi>${model.label}</bdi></li>`)}
   </ul>`;
-}
-
-/** The base model and, where one was trained, the guided one. */
-export function mainModels(data: ReportData): { base?: ReportModel; guided?: ReportModel } {
-  return {
-    base: data.models.find((model) => model.key === "base"),
-    guided: data.models.find((model) => model.key === "guided"),
-  };
 }

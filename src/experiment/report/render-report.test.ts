@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { reportFixture } from "../../../test/report-fixture.ts";
 import type { FixtureState } from "../../../test/report-fixture.ts";
+import { plain, poisoned, unclosed } from "../../../test/report-text.ts";
 import { escapeHtml } from "./html.ts";
 import { renderReport } from "./render-report.ts";
 import type { ReportData } from "./report-data.ts";
 
-const voidElements = new Set(["meta", "img", "br", "hr", "input", "link"]);
 const states: FixtureState[] = ["groups-found", "no-second-population", "no-attribute"];
 const reports = new Map<FixtureState, string>();
 
@@ -29,7 +29,7 @@ describe.each(states)("report.html, %s", (state) => {
     const text = reports.get(state)!;
     expect(text).not.toMatch(/<script|<link|<iframe|@import|https?:|javascript:/i);
     for (const [, url] of text.matchAll(/(?:src|href)="([^"]*)"/g))
-      expect(url).toMatch(/^(data:image\/png;base64,|#)/);
+      expect(url).toMatch(/^(data:image\/(png|webp|jpeg);base64,|#)/);
     for (const [, url] of text.matchAll(/url\(([^)]*)\)/g)) expect(url).toMatch(/^["']?#/);
     for (const [, id] of text.matchAll(/href="#([^"]+)"/g)) expect(text).toContain(`id="${id}"`);
     expect(text).not.toMatch(/\sstyle="[^"]*#0102/);
@@ -78,7 +78,8 @@ describe("content", () => {
     expect(words).toContain(
       "“a photo of a waterbird” 0.99 (0.97 to 1.00) 0.17 (0.09 to 0.26) 0.11 (0.02 to 0.19)",
     );
-    expect(words).toContain("Guided model 99.4 % (98.9 % to 99.8 %) 9.58");
+    expect(words).toContain("99.8 % 99.5 to 100.0 % 99.4 % 98.9 to 99.8 % 99.6 % 99.2 to 99.9 %");
+    expect(words).toContain("64 features of the evaluation classifier 12.9 9.6 9.3");
     expect(words).toContain("“a photo of a waterbird”, Neglected group 203 2.5 % 97.5 %");
     expect(words).toContain("AUC 0.999");
     expect(words).toContain("water 59 % land 41 %");
@@ -148,44 +149,3 @@ describe("content", () => {
     expect(text).not.toContain('id="samples"');
   });
 });
-
-/** Elements that are closed in the wrong order or never. */
-function unclosed(text: string): string[] {
-  const open: string[] = [];
-  const wrong: string[] = [];
-  const body = text.replace(/<!doctype html>/i, "").replace(/<style>[\s\S]*?<\/style>/g, "");
-  for (const [, slash, name, self] of body.matchAll(
-    /<(\/?)([a-zA-Z][a-zA-Z0-9]*)(?:"[^"]*"|[^">])*?(\/?)>/g,
-  )) {
-    if (slash) {
-      const last = open.pop();
-      if (last !== name) wrong.push(`</${name}> closes <${last ?? "nothing"}>`);
-    } else if (!self && !voidElements.has(name!)) open.push(name!);
-  }
-  return [...wrong, ...open.map((name) => `<${name}>`)];
-}
-
-/** The text that a reader sees, white space collapsed. */
-function plain(text: string): string {
-  return text
-    .replace(/<style>[\s\S]*?<\/style>|<svg[\s\S]*?<\/svg>/g, " ")
-    .replace(/<(?:"[^"]*"|[^">])*>/g, " ")
-    .replace(/&quot;/g, '"')
-    .replace(/&#39;/g, "'")
-    .replace(/[\s\u00a0]+/g, " ")
-    .replace(/ ([.,:;])/g, "$1");
-}
-
-/** Puts a text into every string of the data that is free text. */
-function poisoned<T>(value: T, text: string): T {
-  if (typeof value === "string") return (value + text) as T;
-  if (value instanceof Uint8Array || value === null || typeof value !== "object") return value;
-  if (Array.isArray(value)) return value.map((item: unknown) => poisoned(item, text)) as T;
-  const fixedKeys = new Set(["key", "outcome", "model"]);
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [
-      key,
-      fixedKeys.has(key) ? (item as unknown) : poisoned(item as unknown, text),
-    ]),
-  ) as T;
-}

@@ -1,11 +1,14 @@
 // report.html: one self-contained file, no script, nothing loaded from elsewhere.
 import { ChartDrawer } from "./charts.ts";
+import { fitImages } from "./fit-images.ts";
 import { html, rawHtml } from "./html.ts";
 import type { Section } from "./parts.ts";
 import type { ReportData } from "./report-data.ts";
 import { glossarySection, reproduceSection } from "./sections/appendix.ts";
 import { biasSection } from "./sections/bias.ts";
+import { classifiersSection } from "./sections/classifiers.ts";
 import { groupsSection } from "./sections/groups.ts";
+import { metricsSection } from "./sections/metrics.ts";
 import { question } from "./sections/question.ts";
 import { resultSection } from "./sections/result.ts";
 import { extremesSection, samplesSection } from "./sections/samples.ts";
@@ -16,13 +19,22 @@ import { reportCss } from "./style.ts";
 const policy =
   "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
-/** The whole report as HTML text; equal data give equal text. */
-export async function renderReport(data: ReportData): Promise<string> {
+/** How large a report may become. */
+export interface ReportOptions {
+  /** Bytes that all images together may take; larger ones are made smaller. Default 14 MB. */
+  readonly imageBytes?: number;
+}
+
+/** The whole report as HTML text; equal data give equal text. Any number of models, with or without groups. */
+export async function renderReport(given: ReportData, { imageBytes }: ReportOptions = {}): Promise<string> {
+  const data = await fitImages(given, imageBytes);
   const drawer = await ChartDrawer.create();
   const all: (Section | undefined)[] = [
     resultSection(data),
     samplesSection(data),
+    metricsSection(data),
     biasSection(data, drawer),
+    classifiersSection(data),
     groupsSection(data, drawer),
     extremesSection(data),
     trainingSection(data, drawer),

@@ -1,41 +1,40 @@
-// Everything that report.html shows. The report computes no metric: it shows numbers and images that it is given.
-import type { Interval } from "../../metrics/index.ts";
+// Everything that the report shows. The report computes no metric: it shows numbers and images that it is given. Every
+// part that may be missing is optional or may be empty.
+import type { ReportGroups } from "./group-data.ts";
+import type { Measured, ReportMetric } from "./metric-data.ts";
 
-/** A measured number, with its 95 % interval where one exists. */
-export interface Measured {
-  value: number;
-  interval?: Interval;
-}
-
-/** One picture: PNG bytes and what it shows, in words. */
+/** One picture: its bytes and what it shows, in words. */
 export interface ReportImage {
-  png: Uint8Array;
+  /** A PNG, JPEG, WebP or other image file that sharp reads. */
+  readonly bytes: Uint8Array;
   /** For readers who do not see the image. */
-  alt: string;
+  readonly alt: string;
   /** Short text under the image, such as the predicted attribute value. */
-  tag?: string;
+  readonly tag?: string;
 }
 
 /** Pictures under one label. */
 export interface ImageGrid {
-  label: string;
-  images: ReportImage[];
-  note?: string;
+  readonly label: string;
+  /** Key of the model that made them; without it the model is found by `label`. */
+  readonly model?: string;
+  readonly images: readonly ReportImage[];
+  readonly note?: string;
 }
 
 /** The hidden attribute, known for evaluation only. */
 export interface ReportAttribute {
   /** Noun, such as "background". */
-  name: string;
+  readonly name: string;
   /** Its values, such as ["water", "land"]; every array of shares and counts has this order. */
-  values: string[];
+  readonly values: readonly string[];
 }
 
 /** One prompt of the evaluation. */
 export interface ReportPrompt {
-  prompt: string;
+  readonly prompt: string;
   /** Share of each attribute value among the training images with this caption (all together 1). */
-  trainingShares?: number[];
+  readonly trainingShares?: readonly number[];
 }
 
 /** One model's results; every per-prompt array has the order of `ReportData.prompts`. */
@@ -48,62 +47,50 @@ export interface ReportModel {
   description?: string;
   /** Normalised Bias, 0..1. */
   bias?: Measured;
-  biasPerPrompt?: Measured[];
+  biasPerPrompt?: readonly (Measured | undefined)[];
+  /** The reference's Bias, which cannot exceed 2 / number of values. */
+  rawBias?: Measured;
+  rawBiasPerPrompt?: readonly (Measured | undefined)[];
+  /** Normalised Bias corrected for the classifier's mistakes by its confusion matrix. */
+  correctedBias?: Measured;
+  correctedBiasPerPrompt?: readonly (Measured | undefined)[];
   /** `sharesPerPrompt[prompt][value]`: share of generated images per attribute value. */
-  sharesPerPrompt?: number[][];
+  sharesPerPrompt?: readonly (readonly number[])[];
   /** Bias in further hidden attributes, if there are any. */
-  furtherBias?: { attribute: string; bias: Measured }[];
+  furtherBias?: readonly { readonly attribute: string; readonly bias: Measured }[];
   promptAccuracy?: Measured;
   fid?: Measured;
 }
 
 /** Samples of several models for one prompt, from the same seeds in the same order. */
 export interface ReportSamples {
-  prompt: string;
-  grids: ImageGrid[];
+  readonly prompt: string;
+  readonly grids: readonly ImageGrid[];
 }
 
 /** A loss curve. */
 export interface ReportCurve {
   /** Such as "Base model, fine-tuning". */
-  title: string;
-  /** Colour: the model that was trained. */
-  model: "base" | "guided";
-  steps: number[];
-  values: number[];
+  readonly title: string;
+  /** Key of the model that was trained, for the colour. */
+  readonly model: string;
+  readonly steps: readonly number[];
+  readonly values: readonly number[];
+  /** Loss on held-out images, at the steps where it was measured. */
+  readonly validation?: { readonly steps: readonly number[]; readonly values: readonly number[] };
 }
 
 /** Bimodality coefficient of the per-image losses by timestep; above 5/9 the losses fall into two populations. */
 export interface ReportProfile {
-  timesteps: number[];
-  series: { label: string; coefficients: number[] }[];
-}
-
-/** The groups that were inferred among the images of one caption. */
-export interface ReportCaptionGroups {
-  caption: string;
-  groups: {
-    /** Such as "Group 1". */
-    label: string;
-    size: number;
-    /** The most typical images, best first. */
-    images: ReportImage[];
-    /** Share of each attribute value in this group: evaluation only. */
-    shares?: number[];
+  readonly timesteps: readonly number[];
+  readonly series: readonly { readonly label: string; readonly coefficients: readonly number[] }[];
+  /** Mean loss of each group at the same timesteps, by caption (or once for all). */
+  readonly meanLosses?: readonly {
+    /** What is averaged; default: the loss. */
+    readonly what?: string;
+    readonly caption?: string;
+    readonly groups: readonly { readonly label: string; readonly losses: readonly number[] }[];
   }[];
-}
-
-/** Inferred groups. */
-export interface ReportGroups {
-  /** How they were found, in a sentence or two. */
-  method: string;
-  captions: ReportCaptionGroups[];
-  /** How they line up with the hidden attribute: evaluation only. */
-  agreement?: { auc?: number; precision?: number; recall?: number; purity?: number };
-  /** The same for each of several hidden attributes. */
-  agreementByAttribute?: { attribute: string; auc: number; precision: number; recall: number }[];
-  /** Images of each group that have each combination of rare and usual values, with several attributes. */
-  combinations?: { names: string[]; counts: number[][] };
 }
 
 /** A classifier that the evaluation relies on. */
@@ -113,23 +100,39 @@ export interface ReportClassifier {
   /** On held-out real images. */
   accuracy: Measured;
   heldOutImages: number;
+  /** Such as "ResNet-18, 224 pixels". */
+  architecture?: string;
+  /** `counts[true][predicted]` on the held-out images. */
+  confusion?: { readonly values: readonly string[]; readonly counts: readonly (readonly number[])[] };
+  /** Averages over the values (macro), as far as they were computed. */
+  metrics?: {
+    readonly precision?: number;
+    readonly recall?: number;
+    readonly f1?: number;
+    readonly auc?: number;
+  };
 }
 
 /** Wall-clock time of a stage. */
 export interface ReportStageTime {
-  stage: string;
-  seconds: number;
+  readonly stage: string;
+  readonly seconds: number;
   /** True when a finished earlier result was reused; `seconds` is then what it took originally. */
-  reused?: boolean;
+  readonly reused?: boolean;
+  /** Peak memory of the process during the stage. */
+  readonly peakBytes?: number;
+  /** Peak memory on the accelerator during the stage. */
+  readonly devicePeakBytes?: number;
 }
 
-/** Input of `renderReport`. */
+/** Input of `renderReport`, `renderMarkdown` and `reportJson`. */
 export interface ReportData {
   /** Such as "Birds". */
   title: string;
   /** ISO 8601 date and time. */
   createdAt: string;
-  dataset: {
+  /** Undefined when only finished samples are compared. */
+  dataset?: {
     /** Such as "the procedural birds". */
     name: string;
     trainingImages: number;
@@ -138,33 +141,46 @@ export interface ReportData {
   };
   /** Undefined: the bias cannot be measured, only groups and samples are shown. */
   attribute?: ReportAttribute;
-  prompts: ReportPrompt[];
-  /** Whether group inference found a second population. "no-second-population" is an honest result, not an error. */
-  outcome: "groups-found" | "no-second-population";
+  prompts: readonly ReportPrompt[];
+  /**
+   * Whether group inference found a second population. "no-second-population" is an honest result, not an error.
+   * Undefined: no group inference belongs to this report (a comparison of finished samples).
+   */
+  outcome?: "groups-found" | "no-second-population";
   /** True when the groups are the true labels (a comparison run); the text then makes no claim of "without labels". */
   groupsFromLabels?: boolean;
-  /** First "base", then "guided" where a module was trained, then further rows. */
-  models: ReportModel[];
+  /** Any number; the base first, then "guided" where a module was trained, then further ones. */
+  models: readonly ReportModel[];
+  /** Key of the model that the others are compared with; default "base" if there is one, else the first. */
+  baseModel?: string;
+  /** The metric table. Undefined: it is made of the models' own bias, prompt accuracy and FID. */
+  metrics?: readonly ReportMetric[];
+  /** Mean Bias (normalised) that this many images show by chance alone when the true shares are equal; drawn as a line. */
+  biasFloor?: number;
   /** Generated images per prompt and model. */
   imagesPerPrompt?: number;
   /** Such as "features of the evaluation classifier (64 numbers per image)". */
   fidFeatureSpace?: string;
   /** Such as "2,000 balanced validation images". */
   fidReference?: string;
-  samples: ReportSamples[];
-  curves: ReportCurve[];
+  samples: readonly ReportSamples[];
+  curves: readonly ReportCurve[];
   profile?: ReportProfile;
   groups?: ReportGroups;
-  classifiers: ReportClassifier[];
+  classifiers: readonly ReportClassifier[];
   /** Such as the images most and least clearly showing the rare value, by the classifier's confidence. */
-  extremes?: { title: string; note: string; grids: ImageGrid[] }[];
-  stages: ReportStageTime[];
+  extremes?: readonly {
+    readonly title: string;
+    readonly note: string;
+    readonly grids: readonly ImageGrid[];
+  }[];
+  stages: readonly ReportStageTime[];
   totalSeconds: number;
-  /** The whole configuration as YAML. */
+  /** The whole configuration as YAML; may be empty. */
   settingsYaml: string;
   versions: Record<string, string>;
   /** Commands, one per line, that repeat this run. */
-  reproduce: string[];
+  reproduce: readonly string[];
   /** One sentence each, shown at the top. */
-  warnings: string[];
+  warnings: readonly string[];
 }

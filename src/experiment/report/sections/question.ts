@@ -1,43 +1,86 @@
 // The head of the report: what was asked, in words for somebody who has not read the paper.
-import { dateTime, integer, list, percent, quoted } from "../format.ts";
+import { dateTime, integer, list, percent } from "../format.ts";
 import { html } from "../html.ts";
 import type { Html } from "../html.ts";
-import { mainModels, tiles } from "../parts.ts";
+import { baseName } from "../metric-rows.ts";
+import { mainModels, modelOf } from "../models.ts";
+import { quote, tiles } from "../parts.ts";
 import type { ReportAttribute, ReportData } from "../report-data.ts";
+
+type Dataset = NonNullable<ReportData["dataset"]>;
 
 /** Title and question. */
 export function question(data: ReportData): Html {
+  const { dataset, attribute } = data;
   return html`<header class="hero">
     <p class="overline">InvDiff report · ${dateTime(data.createdAt)}</p>
-    <h1>${data.title}</h1>
+    <h1><bdi>${data.title}</bdi></h1>
+    ${
+      data.warnings.length > 0 &&
+      html`<p class="small">
+        <a href="#result"
+          >${data.warnings.length === 1 ? "One warning" : `${data.warnings.length} warnings`}: read before
+          trusting the numbers</a
+        >
+      </p>`
+    }
     <div class="columns">
-      ${data.attribute ? withAttribute(data, data.attribute) : withoutAttribute(data)} ${description(data)}
+      ${
+        !dataset
+          ? comparison(data)
+          : attribute
+            ? withAttribute(data, dataset, attribute)
+            : withoutAttribute(data, dataset)
+      }
+      ${dataset?.description && html`<p class="muted">${dataset.description}</p>`}
     </div>
   </header>`;
 }
 
-function withAttribute(data: ReportData, attribute: ReportAttribute): Html {
+/** Samples alone: which models, how many images. */
+function comparison(data: ReportData): Html {
+  const { models, prompts, imagesPerPrompt } = data;
+  const count = (n: number, noun: string): string => `${integer(n)} ${noun}${n === 1 ? "" : "s"}`;
+  return html`<p class="lede">
+      ${models.length === 1 ? "What one model draws" : `What ${count(models.length, "model")} draw`} for
+      ${count(prompts.length, "prompt")}${imagesPerPrompt !== undefined && `, ${count(imagesPerPrompt, "image")} each`},
+      in numbers and pictures.
+    </p>
+    ${example(data)}
+    <p>
+      A model learns the habits of its data and passes them on: asked for a person of some profession, it may
+      draw one kind of person only.
+      ${
+        data.attribute
+          ? html`This report counts the <strong>${data.attribute.name}</strong> of the images drawn and says
+              how good and how varied they are.`
+          : html`This report says how good and how varied the images are.`
+      }
+    </p>`;
+}
+
+function withAttribute(data: ReportData, dataset: Dataset, attribute: ReportAttribute): Html {
   const facts = data.prompts.flatMap(({ prompt, trainingShares }) => {
-    if (!trainingShares) return [];
+    if (!trainingShares || !uneven(trainingShares)) return [];
     const usual = largest(trainingShares);
     const share = percent(trainingShares[usual]!);
     return [
-      html`${share} of those captioned ${quoted(prompt)} have the ${attribute.name}
+      html`${share} of those captioned ${quote(prompt)} have the ${attribute.name}
       ${attribute.values[usual] ?? ""}`,
     ];
   });
   const drawn = habit(data, attribute);
-  const even = data.prompts.every((entry) => !entry.trainingShares || !uneven(entry.trainingShares));
-  const among = html`among the ${integer(data.dataset.trainingImages)} training images`;
+  const among = html`among the ${integer(dataset.trainingImages)} training images`;
   return html`<p class="lede">
-      The captions of ${data.dataset.name} say what an image shows, but never its
+      The captions of ${dataset.name} say what an image shows, but never its
       <strong>${attribute.name}</strong>.
       ${
-        facts.length > 0 &&
-        (even
+        data.prompts.some((entry) => entry.trainingShares) &&
+        (facts.length === 0
           ? html`In this data set that matters little: ${among}, every ${attribute.name} appears about equally
             often with each caption.`
-          : html`Yet ${among}, ${joined(facts)}.`)
+          : html`Yet ${among},
+            ${joined(facts.slice(0, 3))}${facts.length > 3 && html`, and so on with ${facts.length - 3} more`}.`)
       }
       ${drawn}
     </p>
@@ -69,15 +112,15 @@ function habit(data: ReportData, attribute: ReportAttribute): Html | undefined {
   if (!row || prompt === undefined) return undefined;
   if (!uneven(row)) return undefined;
   const usual = largest(row);
-  return html`Ask the model for ${quoted(prompt)}, and ${percent(row[usual]!)} of its images have the
+  return html`Ask the model for ${quote(prompt)}, and ${percent(row[usual]!)} of its images have the
     ${attribute.name} ${attribute.values[usual] ?? ""}: <strong>nobody asked for that.</strong>`;
 }
 
-function withoutAttribute(data: ReportData): Html {
+function withoutAttribute(data: ReportData, dataset: Dataset): Html {
   return html`<p class="lede">
-      The ${integer(data.dataset.trainingImages)} training images of ${data.dataset.name} come with captions
-      only. If images with the same caption mostly share something that no caption mentions, such as a place,
-      a pose or a kind of person, the model learns that too, and draws it
+      The ${integer(dataset.trainingImages)} training images of ${dataset.name} come with captions only. If
+      images with the same caption mostly share something that no caption mentions, such as a place, a pose or
+      a kind of person, the model learns that too, and draws it
       <strong>although nobody asked for it.</strong>
     </p>
     ${example(data)}
@@ -91,16 +134,15 @@ function withoutAttribute(data: ReportData): Html {
 /** A few images of the base model, so that the question is seen before it is read. */
 function example(data: ReportData): Html | undefined {
   const first = data.samples[0];
-  const grid = first?.grids.find((entry) => entry.label === mainModels(data).base?.label);
+  const { base } = mainModels(data);
+  const grid = first?.grids.find((entry) => base && modelOf(data, entry) === base);
   if (!first || !grid || grid.images.length < 6) return undefined;
   return html`<figure>
     ${tiles(grid.images.slice(0, 6), 3)}
-    <figcaption>Asked for ${quoted(first.prompt)}: the first six images of the base model.</figcaption>
+    <figcaption>
+      Asked for ${quote(first.prompt)}: the first six images of <bdi>${baseName(data)}</bdi>.
+    </figcaption>
   </figure>`;
-}
-
-function description(data: ReportData): Html | undefined {
-  return data.dataset.description ? html`<p class="muted">${data.dataset.description}</p>` : undefined;
 }
 
 /** True when the most frequent value is at least a fifth more frequent than in an even split. */
