@@ -8,7 +8,7 @@ import {
   type TensorInfo,
 } from "../checkpoint/inspect/index.ts";
 import { bytesText } from "../experiment/disk-full.ts";
-import { numberText, table } from "./text.ts";
+import { numberText, printable, table } from "./text.ts";
 
 /** Values of metadata and configurations are cut here. */
 const LONGEST = 100;
@@ -113,13 +113,6 @@ function countText(count: number): string {
   if (count < 1e4) return numberText(count);
   return count < 1e6 ? `${(count / 1e3).toFixed(1)} k` : `${(count / 1e6).toFixed(1)} M`;
 }
-
-/** Names come from files that nobody vouches for: what would steer the terminal is shown as an escape. */
-const printable = (text: string): string =>
-  text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
-    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 
 function short(text: string): string {
   const line = printable(text);

@@ -2,7 +2,9 @@
 import { Command } from "@commander-js/extra-typings";
 import { packageVersion } from "../experiment/versions.ts";
 import { addBirds } from "./birds.ts";
+import { addData } from "./data.ts";
 import { addDoctor } from "./doctor.ts";
+import { addDownload } from "./download.ts";
 import { addExport } from "./export.ts";
 import { addInspect } from "./inspect.ts";
 import { addQuickstart } from "./quickstart.ts";
@@ -10,6 +12,7 @@ import { addRun } from "./run.ts";
 import { addReport } from "./report.ts";
 import { addSample } from "./sample.ts";
 import { addStageCommands } from "./stage-commands.ts";
+import { addTrainClassifier } from "./train-classifier.ts";
 
 const root = () =>
   new Command("invdiff")
@@ -28,9 +31,12 @@ export function buildProgram(): Program {
   addStageCommands(program);
   addSample(program);
   addExport(program);
+  addTrainClassifier(program);
   addReport(program);
   addInspect(program);
   addBirds(program);
+  addData(program);
+  addDownload(program);
   addDoctor(program);
   // "help NAME" as "NAME --help": the way on which a command's options are completed.
   program

@@ -19,3 +19,10 @@ export function table(rows: readonly (readonly string[])[], indent = "  "): stri
     .map((row) => (indent + row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ")).trimEnd())
     .join("\n");
 }
+
+/** Names come from files that nobody vouches for: what would steer the terminal is shown as an escape. */
+export const printable = (text: string): string =>
+  text.replace(
+    /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
+    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );

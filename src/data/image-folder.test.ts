@@ -65,7 +65,9 @@ describe("openImageFolder", () => {
     fill([b], ["b.png"], "validation");
     expect(openImageFolder(folder).items[0]?.file).toBe(join(folder, "train", "a.png"));
     expect(openImageFolder(folder, { split: "validation" }).items[0]?.id).toBe("b.png");
-    expect(() => openImageFolder(folder, { split: "test" })).toThrow(/There is no .*test.metadata.jsonl/);
+    expect(() => openImageFolder(folder, { split: "test" })).toThrow(
+      /has no split "test". It has: train, validation/,
+    );
   });
 
   const cases: [string, () => void, RegExp][] = [
@@ -115,7 +117,7 @@ describe("openImageFolder", () => {
     [
       "no metadata",
       () => undefined,
-      /no metadata.jsonl in .*Expected one JSON object per line, such as \{"file_name"/,
+      /There are no pictures in .*Expected pictures with a metadata.jsonl \(one JSON object per line, such as \{"file_name"/,
     ],
   ];
   it.each(cases)("reports %s", (_, prepare, message) => {
@@ -166,6 +168,19 @@ describe("readEvaluationColumns", () => {
       "a.png": { place: "water", year: 2020 },
       "b.png": { place: "land", year: 2021 },
     });
+  });
+
+  it("gives truth values as text, and refuses values that say nothing", () => {
+    fill([
+      { ...a, male: true },
+      { ...b, male: false },
+    ]);
+    expect([...readEvaluationColumns(folder, ["male"]).values()]).toEqual([
+      { male: "true" },
+      { male: "false" },
+    ]);
+    fill([{ ...a, place: " " }]);
+    expect(() => readEvaluationColumns(folder, ["place"])).toThrow(/no text or number under "place"/);
   });
 
   it("names the line and the columns there when one is missing", () => {

@@ -1,18 +1,19 @@
 /**
- * A user's image folder: pictures and captions, and nothing else.
- * Further columns of metadata.jsonl (the hidden attribute among them) are deliberately out of reach here:
- * only the evaluation may read them, through evaluation-columns.ts.
+ * A user's data set, however it is stored: pictures and captions, and nothing else.
+ * Further columns of its metadata (the hidden attribute among them) are deliberately out of reach here:
+ * only the evaluation may read them, through evaluation-columns.ts and dataset.ts.
  */
-import { statSync } from "node:fs";
 import { DataError } from "../torch/index.ts";
-import { readMetadata, type FolderOptions, type MetadataRow } from "./metadata-file.ts";
 import { Random } from "./random.ts";
+import { captionsOf, noCaption } from "./source/captions.ts";
+import { readSource } from "./source/read-source.ts";
+import type { SourceOptions } from "./source/source-row.ts";
 
 /** One picture with what it shows in words. */
 export interface ImageItem {
-  /** The file_name in metadata.jsonl; unique in the folder. */
+  /** The name of the picture in its folder or parquet file; unique in the data set. */
   readonly id: string;
-  /** Absolute path of the picture. */
+  /** Where the picture is, for `readImage`: an absolute path, or a row of a parquet file. */
   readonly file: string;
   /** At least one; a training step takes one of them at random. */
   readonly captions: readonly string[];
@@ -21,27 +22,30 @@ export interface ImageItem {
 }
 
 export interface ImageFolder {
-  /** In the order of metadata.jsonl; never empty. */
+  /** In the order of the metadata, or of the names; never empty. */
   readonly items: readonly ImageItem[];
 }
 
-export interface ImageFolderOptions extends FolderOptions {
+export interface ImageFolderOptions extends SourceOptions {
   /** Column with the caption or a list of captions; without it "text", or else "caption". */
   readonly captionColumn?: string | undefined;
 }
 
 /**
- * Opens a folder with metadata.jsonl (keys file_name and text or caption), or its train/ or the given split.
+ * Opens a folder of pictures with metadata.jsonl, metadata.csv, caption files or class folders, or of parquet files: the
+ * given split, or the train split where there are several.
  * Errors: DataError that names file and line for everything missing, broken, doubled or outside the folder.
  */
 export function openImageFolder(path: string, options: ImageFolderOptions = {}): ImageFolder {
-  const items = readMetadata(path, options).map((row) => {
+  const { rows, exists } = readSource(path, options);
+  const items = rows.map((row) => {
+    const { id, file, where } = row;
     const captions = captionsOf(row, options.captionColumn);
-    if (!statSync(row.file, { throwIfNoEntry: false })?.isFile())
-      throw new DataError(
-        `${row.where}: there is no image file ${row.file}. Add the file or remove the line.`,
-      );
-    return { id: row.id, file: row.file, captions, caption: captions[0]! };
+    const [caption] = captions;
+    if (caption === undefined) throw noCaption(row, options.captionColumn);
+    if (!exists(row))
+      throw new DataError(`${where}: there is no image file ${file}. Add the file or remove the line.`);
+    return { id, file, captions, caption };
   });
   return { items };
 }
@@ -57,30 +61,4 @@ export function drawItems<T>(items: readonly T[], count: number, seed: number): 
   const order = Int32Array.from(items, (_, i) => i);
   const chosen = new Random("draw-items", seed).shuffle(order).subarray(0, count).sort();
   return Array.from(chosen, (i) => items[i]!);
-}
-
-function captionsOf({ fields, id, where }: MetadataRow, column: string | undefined): string[] {
-  const name = column ?? ("text" in fields ? "text" : "caption");
-  const value = fields[name];
-  const wanted = `under ${column === undefined ? '"text" or "caption"' : `"${column}"`}`;
-  if (value === undefined || value === null)
-    throw new DataError(
-      `${where}: "${id}" has no caption. Expected a string or a list of strings ${wanted}.`,
-    );
-  const isList = Array.isArray(value);
-  const captions: readonly unknown[] = isList ? value : [value];
-  if (captions.length === 0)
-    throw new DataError(
-      `${where}: the list of captions of "${id}" is empty. Expected at least one ${wanted}.`,
-    );
-  return captions.map((caption, i) => {
-    const which = isList ? `caption ${i + 1} of "${id}"` : `the caption of "${id}"`;
-    if (typeof caption !== "string")
-      throw new DataError(
-        `${where}: ${which} is not text. Expected a string or a list of strings ${wanted}.`,
-      );
-    if (caption.trim() === "")
-      throw new DataError(`${where}: ${which} is empty. Write what the picture shows ${wanted}.`);
-    return caption;
-  });
 }

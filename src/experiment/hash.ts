@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { imageFile, isParquetRef, readImage } from "../data/image-ref.ts";
 import { inParallel } from "../data/in-parallel.ts";
 import { InvDiffError, UserError } from "../torch/errors.ts";
 
@@ -27,13 +28,16 @@ export async function hashFile(path: string): Promise<string> {
 /** Hashes of files seen before, each with the size and time of the file then. */
 export type KnownHashes = Map<string, { readonly stamp: string; readonly hash: string }>;
 
-/** `hashFile`, which reads only a file that is new to `known` or has changed since; what is hashed is added. */
+/**
+ * `hashFile`, which reads only a file that is new to `known` or has changed since; what is hashed is added. `path` may also
+ * be a reference to a picture in a parquet file, whose bytes alone are hashed.
+ */
 export async function knownHash(path: string, known: KnownHashes): Promise<string> {
-  const found = await stat(path).catch(() => undefined);
+  const found = await stat(imageFile(path)).catch(() => undefined);
   const stamp = found ? `${found.size} ${found.mtimeMs} ${found.ino}` : "";
   const before = known.get(path);
   if (before?.stamp === stamp) return before.hash;
-  const hash = await hashFile(path);
+  const hash = isParquetRef(path) ? sha256(await readImage(path)) : await hashFile(path);
   known.set(path, { stamp, hash });
   return hash;
 }

@@ -19,6 +19,10 @@ import {
 } from "../tiny-experiment.ts";
 
 const COLUMNS = "src/data/evaluation-columns.ts";
+/** Gives whole items of a data set, columns included. */
+const DATASET = "src/data/dataset.ts";
+/** The classifiers' reader of a label column. */
+const LABELS = "src/experiment/classifier/read-labels.ts";
 
 /** Project files that a file names in its imports: static, dynamic, type-only, re-exported. */
 const importsOf = (path: string): string[] =>
@@ -53,36 +57,52 @@ describe("the imports of stages 1 to 3", () => {
   });
 
   it("never lead to the evaluation's columns, nor to a stage that reads them", () => {
-    const readers = ["classifiers", "evaluation", "given-groups", "group-labels", "oracle-groups", "index"];
-    for (const path of [COLUMNS, ...readers.map((name) => `src/experiment/stages/${name}.ts`)])
+    const readers = [
+      ...["classifiers", "evaluation", "given-groups", "group-labels", "judges", "oracle-groups"],
+      "index",
+    ];
+    const stageFiles = readers.map((name) => `src/experiment/stages/${name}.ts`);
+    for (const path of [COLUMNS, DATASET, LABELS, ...stageFiles])
       expect({ path, from: reached.get(path) }).toEqual({ path, from: undefined });
   });
 
-  it("never lead to another reader of metadata.jsonl", () => {
-    const named = [...reached.keys()].filter((path) => read(path).includes("metadata.jsonl"));
-    // Where it is read, and who gives ids and captions of it; the configuration only names it in messages.
+  it("never lead to another reader of metadata", () => {
+    const source = "src/data/source/";
+    const named = [...reached.keys()].filter(
+      (path) => !path.startsWith(source) && /metadata\.(jsonl|csv|parquet)/.test(read(path)),
+    );
+    // Where it is written (waterbirds and label-file.ts read the official download's), and who gives ids and captions of it;
+    // the configuration only names it in messages.
     expect(named.sort()).toEqual([
       "src/data/birds/write-birds.ts",
       "src/data/image-folder.ts",
-      "src/data/metadata-file.ts",
+      ...["label-file", "prepare", "waterbirds", "write-set"].map((name) => `src/data/prepare/${name}.ts`),
       "src/experiment/config-schema.ts",
       "src/experiment/config.ts",
     ]);
-    const openers = filesIn("src", [".ts"]).filter(
-      (path) => !isTest(path) && importsOf(path).includes("src/data/metadata-file.ts"),
-    );
-    expect(openers).toEqual([COLUMNS, "src/data/image-folder.ts"]);
+    const outside = filesIn("src", [".ts"]).filter((path) => !isTest(path) && !path.startsWith(source));
+    const openers = (wanted: RegExp): string[] =>
+      outside.filter((path) => importsOf(path).some((to) => wanted.test(to)));
+    // One file gives rows of metadata, whatever they are stored in; those that read single formats are behind it.
+    expect(openers(/source\/read-source\.ts$/)).toEqual([
+      DATASET,
+      COLUMNS,
+      "src/data/image-folder.ts",
+      "src/data/inspect/inspect-dataset.ts",
+      LABELS,
+    ]);
+    expect(openers(/source\/(metadata-\w+|parquet-rows|picture-rows)\.ts$/)).toEqual([]);
+    expect([...reached.keys()].filter((path) => path.startsWith("src/data/inspect/"))).toEqual([]);
   });
 
-  it("leave the evaluation's columns to the five files that are meant to read them", () => {
+  it("leave the evaluation's columns to the files that are meant to read them", () => {
     const users = filesIn("src", [".ts"]).filter(
       (path) => !isTest(path) && importsOf(path).includes(COLUMNS),
     );
-    expect(users).toEqual(
-      ["classifiers", "evaluation", "given-groups", "group-labels", "oracle-groups"].map(
-        (name) => `src/experiment/stages/${name}.ts`,
-      ),
+    const stageFiles = ["classifiers", "given-groups", "group-labels", "judges", "oracle-groups"].map(
+      (name) => `src/experiment/stages/${name}.ts`,
     );
+    expect(users).toEqual([LABELS, ...stageFiles]);
   });
 });
 

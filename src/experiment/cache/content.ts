@@ -1,6 +1,6 @@
 // Pictures by what their files hold: the key of a cache, and the proof that a file is still the one that was meant.
-import { readFile } from "node:fs/promises";
 import { DataError } from "../../torch/index.ts";
+import { readImage } from "../../data/image-ref.ts";
 import { inParallel } from "../../data/in-parallel.ts";
 import { FILES_AT_ONCE, knownHash, type KnownHashes, sha256 } from "../hash.ts";
 
@@ -25,16 +25,9 @@ export async function hashFiles(
   return hashes;
 }
 
-/** The bytes of a file with this hash. Errors: DataError when it is missing or holds something else now. */
+/** The bytes of a picture with this hash. Errors: DataError when it is missing or holds something else now. */
 export async function readContent(file: string, hash: string): Promise<Uint8Array> {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(file);
-  } catch (cause) {
-    throw new DataError(`${file} cannot be read: ${(cause as Error).message}. Put the picture back.`, {
-      cause,
-    });
-  }
+  const bytes = await readImage(file);
   if (sha256(bytes) !== hash)
     throw new DataError(
       `${file} has changed since the images were looked at. Put the picture back, or start the run again to take the new one.`,
