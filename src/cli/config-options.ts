@@ -1,6 +1,6 @@
 // Options that several commands share, and how they become a configuration.
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
-import type { ConfigOverride, ExperimentConfig } from "../experiment/index.ts";
+import type { ConfigOverride, ExperimentConfig, LoadConfigOptions } from "../experiment/index.ts";
 
 export const collect = (value: string, previous: readonly string[] = []): string[] => [...previous, value];
 
@@ -58,7 +58,7 @@ export async function configFrom(
   file: string | undefined,
   options: ConfigOptionValues,
 ): Promise<ExperimentConfig> {
-  const { loadConfig, parseOverride } = await import("../experiment/index.ts");
+  const { asHubName, loadConfig, parseOverride } = await import("../experiment/index.ts");
   const overrides: ConfigOverride[] = [];
   const override = (path: string, value: unknown, label: string) => {
     if (value !== undefined) overrides.push({ path: path.split("."), value, label });
@@ -66,14 +66,27 @@ export async function configFrom(
   override("seed", options.seed, "--seed");
   override("groups.method", options.groups, "--groups");
   if (options.data !== undefined) override("data.kind", "folder", "--data");
-  override("data.path", options.data, "--data");
-  override("model.path", options.model, "--model");
-  return loadConfig({
-    file,
-    overrides: [
-      ...overrides,
-      ...(options.overrides ?? []),
-      ...(options.set ?? []).map((text) => parseOverride(text)),
-    ],
-  });
+  const named = (text: string | undefined, type: "dataset" | "model") => text && asHubName(text, type);
+  override("data.path", named(options.data, "dataset"), "--data");
+  override("model.path", named(options.model, "model"), "--model");
+  overrides.push(...(options.overrides ?? []), ...(options.set ?? []).map((text) => parseOverride(text)));
+  return loadConfig({ file, overrides: [...overrides, ...(await downloaded({ file, overrides }))] });
 }
+
+/** Folders in the place of the repositories that a configuration names; what is missing is downloaded. */
+async function downloaded(options: LoadConfigOptions): Promise<ConfigOverride[]> {
+  const { hubNames, hubOverrides } = await import("../experiment/index.ts");
+  if (hubNames(options).length === 0) return [];
+  const { session } = await import("./session.ts");
+  let found: ConfigOverride[] = [];
+  await session(async ({ signal, progress, note }) => {
+    found = await hubOverrides(options, {
+      ...{ signal, onNote: note },
+      onProgress: ({ done, total, repo }) =>
+        progress({ stage: "download", task: repo, done: done / MIB, total: total / MIB, unit: "MiB" }),
+    });
+  });
+  return found;
+}
+
+const MIB = 2 ** 20;

@@ -2,6 +2,7 @@
 import {
   bytesText,
   type ExperimentConfig,
+  imagesPerPrompt,
   type TrainingConfig,
   freeDiskBytes,
   type PlannedStage,
@@ -39,6 +40,8 @@ function workText(stage: string, config: ExperimentConfig): string {
       return data.cache && data.crop === "centre"
         ? "images and captions through the frozen encoders, once"
         : "images and captions are encoded at every step";
+    case "reweighted":
+      return `batches balanced over the groups, no guidance: ${trainingText(base)}`;
     case "base":
       return base.skip ? "the model's own U-Net" : trainingText(base);
     case "groups":
@@ -46,7 +49,7 @@ function workText(stage: string, config: ExperimentConfig): string {
     case "guidance":
       return `${guidance.form}, ${resolveModule(config)}: ${trainingText(guidance)}`;
     case "samples":
-      return `${numberText(samples.perPrompt)} images per prompt and model, ${samples.steps} steps`;
+      return `${numberText(imagesPerPrompt(config))} images per prompt and model, ${samples.steps} steps`;
     case "classifiers":
       return `${numberText(evaluation.classifierSteps)} steps; for the evaluation only`;
     case "evaluation":
@@ -115,7 +118,7 @@ export function quickEstimate(config: ExperimentConfig): number | undefined {
     base.steps * base.batchSize * base.accumulation * 0.0026 +
     data.train * groups.timesteps.length * groups.noises * forwards * 0.00075 +
     guidance.steps * guidance.batchSize * guidance.accumulation * 0.0028 +
-    (samples.prompts?.length ?? 2) * samples.perPrompt * 2 * samples.steps * 2 * 0.00075 +
+    (samples.prompts?.length ?? 2) * imagesPerPrompt(config) * 2 * samples.steps * 2 * 0.00075 +
     20;
   const threads = resolveThreads(config) ?? 2;
   return Math.max(30, Math.round((work * 2) / Math.min(threads, 8) / 30) * 30);

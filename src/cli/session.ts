@@ -19,7 +19,7 @@ export async function session(work: (session: Session) => Promise<void>): Promis
   const printer = new ProgressPrinter();
   const note = (text: string) => printer.note(text);
   using interrupts = listenForInterrupts(() =>
-    note("Stopping: the stage saves what it has. Press Ctrl-C again to stop at once."),
+    note("Stopping: what is done is saved. Press Ctrl-C again to stop at once."),
   );
   const { signal } = interrupts;
   try {

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type ConfigOptionValues, configFrom, withConfigOptions } from "./config-options.ts";
+import type { CompareOptions } from "./compare.ts";
 import type { Program } from "./program.ts";
 import type { ConfigOverride } from "../experiment/index.ts";
 import type { SchemaSection } from "./schema-options.ts";
@@ -65,7 +66,7 @@ export const STAGE_COMMANDS: readonly StageCommandSpec[] = [
   {
     name: "evaluate",
     stages: ["classifiers", "evaluation"],
-    description: "measure bias, prompt accuracy and FID; write the report",
+    description: "measure bias and quality of all models, with intervals; write the report",
     sections: [{ section: "evaluation", heading: "Evaluation" }, ENGINE],
   },
 ];
@@ -78,7 +79,7 @@ export function addStageCommands(program: Program): void {
         .command(name)
         .description(description)
         .requiredOption("--out <dir>", "folder of the experiment; every stage has its own folder in it")
-        .option("--data <dir>", "folder of images with a metadata.jsonl")
+        .option("--data <dir>", "folder of images with captions, parquet files, or OWNER/NAME on the hub")
         .option("--model <dir>", "model folder in the diffusers layout")
         .option("--config <file>", "YAML file with settings (default: those of the latest run in --out)"),
     );
@@ -87,8 +88,20 @@ export function addStageCommands(program: Program): void {
         "--resume <checkpoint>",
         "go on from a checkpoint's folder (default: latest, the newest valid one of unfinished work)",
       );
-    command.action(async (options, self) => {
+    if (name === "evaluate")
+      command
+        .option(
+          "--samples <label=dir...>",
+          "compare finished images of any models instead: folders of `invdiff sample`, of a run's samples, or with a folder per prompt",
+        )
+        .option("--reference <dir>", "with --samples: image folder that the images should be like");
+    command.action(async (options: StageOptions & Partial<CompareOptions>, self) => {
       const { schemaOverrides } = await import("./schema-options.ts");
+      if (options.samples !== undefined) {
+        const { runCompare } = await import("./compare.ts");
+        const { samples, ...rest } = options;
+        return await runCompare({ ...rest, samples }, schemaOverrides(self, sections));
+      }
       await runStageCommand(name, options, schemaOverrides(self, sections));
     });
   }

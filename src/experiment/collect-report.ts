@@ -1,52 +1,33 @@
-// Puts together what report.html and evaluation.json say, from the folders of the finished stages.
+// Puts together what the report and evaluation.json say, from the folders of the finished stages.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { biasFloor } from "../metrics/index.ts";
 import { UserError } from "../torch/index.ts";
 import { configToYaml, type ExperimentConfig } from "./config.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
-import type { EvaluationJson, ModelEvaluation, ReportData, ReportModel } from "./report/index.ts";
+import { type EvaluationJson, reportJson, type ReportData } from "./report/index.ts";
+import { reportGallery, reportProfile } from "./report-groups.ts";
 import { extremeGrids, sampleGrids } from "./report-pictures.ts";
+import { allModels, allRows, type OtherEvaluation, reportModel } from "./report-rows.ts";
+import { OTHER_WAYS } from "./stages/compared-models.ts";
 import { type EvaluationResult, readEvaluationResult } from "./stages/evaluation.ts";
-import { trainFolder } from "./stages/folders.ts";
 import type { GroupsSummary } from "./stages/groups.ts";
 import { experimentStages, groupsSuffix } from "./stages/index.ts";
 import { readJsonIfThere } from "./stages/materials.ts";
 import type { SamplesSummary } from "./stages/samples.ts";
-import type { StageContext } from "./stage.ts";
 
 export interface CollectedReport {
   readonly data: ReportData;
   readonly evaluation: EvaluationJson;
 }
 
-const OTHER_WAYS = [
-  {
-    suffix: "",
-    key: "inferred",
-    label: "Guided, inferred groups",
-    description: "Guidance trained on groups inferred without labels.",
-  },
-  {
-    suffix: "-oracle",
-    key: "oracle",
-    label: "Guided, true labels",
-    description: "The same guidance, trained on the true labels: what perfect groups would give.",
-  },
-  {
-    suffix: "-reference",
-    key: "reference",
-    label: "Guided, reference's groups",
-    description: "The same guidance, trained on groups from the reference's own signal and solver.",
-  },
-];
-
 /** Reads a finished experiment. Throws UserError if its evaluation is not finished. */
-export function collectReport(
+export async function collectReport(
   out: string,
   config: ExperimentConfig,
   { reproduce }: { reproduce: readonly string[] },
-): CollectedReport {
+): Promise<CollectedReport> {
   const suffix = groupsSuffix(config);
   const result = readEvaluationResult(join(out, `evaluation${suffix}`));
   if (!result)
@@ -54,61 +35,83 @@ export function collectReport(
   const manifests = experimentStages(config).flatMap(({ name }) => readManifest(join(out, name)) ?? []);
   const perStage = Object.fromEntries(manifests.map(({ stage, seconds }) => [stage, round(seconds)]));
   const total = round(manifests.reduce((sum, { seconds }) => sum + seconds, 0));
-  // Another way's evaluation is comparable only if it saw the same base, images and classifiers.
-  const needsOf = (way: string) => readManifest(join(out, `evaluation${way}`))?.needs;
-  const own = needsOf(suffix);
-  const isComparable = ({ suffix: way }: { suffix: string }) =>
-    ["latents", "samples-base", "classifiers"].every((name) => needsOf(way)?.[name] === own?.[name]);
-  const others = OTHER_WAYS.filter((way) => way.suffix !== suffix && isComparable(way)).flatMap((way) => {
-    const other = readEvaluationResult(join(out, `evaluation${way.suffix}`));
-    return other ? [{ ...way, guided: other.guided }] : [];
-  });
+  const others = otherEvaluations(out, config, result);
   const versions = manifests.at(-1)?.versions ?? {};
-  const named = Object.fromEntries(others.map(({ key, guided }) => [key, guided]));
+  const parts = await reportData({ out, config, result, manifests, others, reproduce: [...reproduce] });
+  const data = { ...parts, versions, totalSeconds: total };
   const evaluation: EvaluationJson = {
     base: result.base,
     guided: result.guided,
     ...(config.groups.method === "oracle" ? { oracle: result.guided } : {}),
-    ...named,
+    ...Object.fromEntries(
+      allModels(result, others)
+        .slice(2)
+        .map(({ key, evaluation: own }) => [key, own]),
+    ),
     groups: result.groups,
     classifiers: result.classifiers,
     fidFeatureSpace: result.fidFeatureSpace,
     seconds: { total, perStage },
     versions,
+    metrics: reportJson(data),
   };
-  const data = reportData({ out, config, result, manifests, others, reproduce: [...reproduce] });
-  return { data: { ...data, versions, totalSeconds: total }, evaluation };
+  return { data, evaluation };
 }
 
 const round = (seconds: number): number => Math.round(seconds * 100) / 100;
+
+/** Evaluations of other ways to find groups, as far as they saw the same base, images and classifiers. */
+function otherEvaluations(
+  out: string,
+  config: ExperimentConfig,
+  result: EvaluationResult,
+): OtherEvaluation[] {
+  const suffix = groupsSuffix(config);
+  const needsOf = (way: string) => readManifest(join(out, `evaluation${way}`))?.needs;
+  const own = needsOf(suffix);
+  const isComparable = (way: string) =>
+    ["latents", "samples-base", "classifiers"].every((name) => needsOf(way)?.[name] === own?.[name]);
+  const isThere = (key: string) => result.models.some((model) => model.key === key);
+  return OTHER_WAYS.filter(
+    (way) => way.suffix !== suffix && !isThere(way.key) && isComparable(way.suffix),
+  ).flatMap(({ key, label, description, suffix: way }) => {
+    const other = readEvaluationResult(join(out, `evaluation${way}`));
+    return other ? [{ key, label, description, result: other }] : [];
+  });
+}
 
 interface Parts {
   readonly out: string;
   readonly config: ExperimentConfig;
   readonly result: EvaluationResult;
   readonly manifests: readonly Manifest[];
-  readonly others: readonly { key: string; label: string; description: string; guided: ModelEvaluation }[];
+  readonly others: readonly OtherEvaluation[];
   readonly reproduce: string[];
 }
 
-function reportData({
+async function reportData({
   out,
   config,
   result,
   manifests,
   others,
   reproduce,
-}: Parts): Omit<ReportData, "versions" | "totalSeconds"> {
+}: Parts): Promise<Omit<ReportData, "versions" | "totalSeconds">> {
   const suffix = groupsSuffix(config);
   const groups = readJsonIfThere<GroupsSummary>(join(out, `groups${suffix}`, "groups.json"))!;
   const summary = readJsonIfThere<SamplesSummary>(join(out, "samples-base", "samples.json"))!;
   const { attribute } = result;
-  const models = [
-    { label: "Base model", dir: join(out, "samples-base"), predicted: result.predicted?.base },
-    { label: "Guided model", dir: join(out, `samples${suffix}`), predicted: result.predicted?.guided },
-  ];
+  const models = allModels(result, others);
+  const rows = allRows(result, others);
+  const sampled = models.map(({ label, stage, predicted }) => ({
+    label,
+    dir: join(out, stage),
+    predicted: predicted ?? undefined,
+  }));
   const birds = config.data.kind === "birds";
   const images = groups.sizes.reduce((sum, size) => sum + size, 0);
+  const isMeasured = result.base.bias !== null && attribute !== null;
+  const profile = reportProfile(join(out, `groups${suffix}`), groups);
   return {
     title: birds ? "Birds and their places" : config.name,
     createdAt: manifests.at(-1)?.startedAt ?? new Date(0).toISOString(),
@@ -119,130 +122,90 @@ function reportData({
         description: `Drawn birds of ${config.data.resolution} by ${config.data.resolution} pixels. Captions name the bird and never the place; ${Math.round(config.data.balance * 100)} % of each bird's images show it on its usual place${config.data.poseBalance === undefined ? "" : `, ${Math.round(config.data.poseBalance * 100)} % in its usual pose`}.`,
       }),
     },
-    attribute: attribute ? { name: attribute.name, values: [...attribute.values] } : undefined,
+    ...(attribute && { attribute: { name: attribute.name, values: [...attribute.values] } }),
     prompts: summary.prompts.map((prompt, p) => ({
       prompt,
-      trainingShares: mutable(result.trainingShares[p]),
+      ...(result.trainingShares[p] && { trainingShares: result.trainingShares[p] }),
     })),
     outcome: groups.found ? "groups-found" : "no-second-population",
     groupsFromLabels: config.groups.method === "oracle",
-    models: [
-      reportModel("base", "Base model", result.base, "The model fine-tuned on the data as it is."),
-      reportModel("guided", "Guided model", result.guided, "The same base with its guidance."),
-      ...others.map(({ key, label, description, guided }) => reportModel(key, label, guided, description)),
-    ],
+    models: models.map((model, index) => reportModel(model, rows, index)),
+    metrics: rows,
+    ...(isMeasured && {
+      biasFloor: biasFloor(summary.perPrompt, attribute.values.length, { prompts: summary.prompts.length })
+        .expected,
+    }),
     imagesPerPrompt: summary.perPrompt,
     fidFeatureSpace: result.fidFeatureSpace,
     fidReference: result.fidReference,
-    samples: sampleGrids(models, summary, attribute),
+    samples: sampleGrids(sampled, summary, attribute),
     curves: [
       ...curve(join(out, "base"), "Base model: fine-tuning", "base"),
       ...curve(join(out, `guidance${suffix}`), "Guidance: objective over the groups", "guided"),
+      ...(config.evaluation.compare.includes("reweighting")
+        ? curve(join(out, `reweighted${suffix}`), "Re-weighted data: fine-tuning", "reweighting")
+        : []),
     ],
-    profile: profileOf(groups),
+    ...(profile && { profile }),
     groups: {
       method: `${groups.method[0]!.toUpperCase()}${groups.method.slice(1)}.`,
-      captions: groups.found ? gallery(out, config, result) : [],
-      agreement: agreementOf(result),
-      ...furtherAgreement(result),
+      ...(groups.found ? await reportGallery(out, config, result) : { captions: [] }),
+      ...agreementOf(result),
     },
-    classifiers: Object.entries(result.classifiers).map(
-      ([name, { accuracy, accuracyInterval, heldOutImages }]) => ({
-        name,
-        accuracy: { value: accuracy, interval: accuracyInterval },
-        heldOutImages,
-      }),
-    ),
-    extremes: extremeGrids(models, summary, result),
-    stages: manifests.map(({ stage, seconds }) => ({ stage, seconds })),
+    classifiers: Object.entries(result.classifiers).map(([name, own]) => {
+      const { accuracy, accuracyInterval, heldOutImages, architecture, values, confusion } = own;
+      const { precision, recall, f1, auc } = own;
+      const metrics = Object.entries({ precision, recall, f1, auc }).filter(
+        ([, value]) => value !== undefined,
+      );
+      return {
+        ...{ name, heldOutImages, accuracy: { value: accuracy, interval: accuracyInterval } },
+        ...(architecture !== undefined && { architecture }),
+        ...(values && confusion && { confusion: { values, counts: confusion } }),
+        ...(metrics.length > 0 && { metrics: Object.fromEntries(metrics) as Record<string, number> }),
+      };
+    }),
+    extremes: extremeGrids(sampled.slice(0, 2), summary, result),
+    stages: manifests.map(({ stage, seconds, peakMemoryBytes }) => ({
+      ...{ stage, seconds, peakBytes: peakMemoryBytes },
+    })),
     settingsYaml: configToYaml(config),
     reproduce,
-    warnings: [],
+    warnings: result.warnings,
   };
 }
 
-const mutable = (values: readonly number[] | null | undefined): number[] | undefined =>
-  values ? [...values] : undefined;
-
-function reportModel(key: string, label: string, model: ModelEvaluation, description: string): ReportModel {
-  const { bias, biasInterval, promptAccuracy, promptAccuracyInterval, fid } = model;
-  const counts = Object.values(model.attributeCounts).map((row) => Object.values(row));
-  return {
-    key,
-    label,
-    description,
-    ...(bias !== null && { bias: { value: bias, interval: biasInterval ?? undefined } }),
-    ...(bias !== null && {
-      biasPerPrompt: Object.entries(model.biasPerPrompt).map(([prompt, value]) => ({
-        value,
-        interval: model.biasPerPromptInterval[prompt],
-      })),
-      sharesPerPrompt: counts.map((row) => {
-        const total = row.reduce((sum, count) => sum + count, 0);
-        return row.map((count) => count / total);
-      }),
-    }),
-    ...(model.attributes && {
-      furtherBias: Object.entries(model.attributes).flatMap(([attribute, own]) =>
-        own.bias === null
-          ? []
-          : [{ attribute, bias: { value: own.bias, interval: own.biasInterval ?? undefined } }],
-      ),
-    }),
-    ...(promptAccuracy !== null && {
-      promptAccuracy: { value: promptAccuracy, interval: promptAccuracyInterval ?? undefined },
-    }),
-    ...(fid !== null && { fid: { value: fid } }),
-  };
-}
-
-function curve(dir: string, title: string, model: "base" | "guided"): ReportData["curves"] {
+/** Training loss of every step, and the validation loss where it was measured. */
+function curve(dir: string, title: string, model: string): ReportData["curves"] {
   const path = join(dir, "losses.json");
   const values = existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as number[]) : [];
-  return values.length > 0 ? [{ title, model, steps: values.map((_, i) => i + 1), values }] : [];
+  const validation = validationLosses(join(dir, "metrics.jsonl"));
+  const steps = values.map((_, i) => i + 1);
+  return values.length > 0
+    ? [{ title, model, steps, values, ...(validation.steps.length > 0 && { validation }) }]
+    : [];
 }
 
-/** Bimodality by timestep, averaged over the noises; undefined for signals without fixed timesteps. */
-function profileOf({ columns = [], bimodality = [] }: GroupsSummary): ReportData["profile"] {
-  const timesteps = [...new Set(columns.map(({ timestep }) => timestep))].filter(
-    (t) => typeof t === "number",
-  );
-  if (timesteps.length < 2) return undefined;
-  timesteps.sort((a, b) => a - b);
-  const coefficients = timesteps.map((timestep) => {
-    const own = bimodality.filter((_, i) => columns[i]!.timestep === timestep);
-    return own.reduce((sum, value) => sum + value, 0) / own.length;
-  });
-  return { timesteps, series: [{ label: "all captions", coefficients }] };
-}
-
-function agreementOf({ groups: { auc, precision, recall, purity } }: EvaluationResult) {
-  if (precision === undefined) return undefined;
-  return { ...(auc !== null && { auc }), precision, recall, purity };
-}
-
-function furtherAgreement({ groups: { attributes, cells } }: EvaluationResult) {
+function validationLosses(path: string): { steps: number[]; values: number[] } {
+  const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n").filter(Boolean) : [];
+  const measured = lines
+    .map((line) => JSON.parse(line) as { step?: number; validationLoss?: number })
+    .filter(({ step, validationLoss }) => step !== undefined && validationLoss !== undefined);
   return {
+    steps: measured.map(({ step }) => step!),
+    values: measured.map(({ validationLoss }) => validationLoss!),
+  };
+}
+
+function agreementOf({ groups: { auc, precision, recall, purity, attributes, cells } }: EvaluationResult) {
+  const numbers = Object.entries({ auc: auc ?? undefined, precision, recall, purity });
+  return {
+    ...(precision !== undefined && {
+      agreement: Object.fromEntries(numbers.filter(([, value]) => value !== undefined)),
+    }),
     ...(attributes && {
       agreementByAttribute: Object.entries(attributes).map(([attribute, own]) => ({ attribute, ...own })),
     }),
     ...(cells && { combinations: { names: cells.names, counts: cells.counts } }),
   };
-}
-
-function gallery(out: string, config: ExperimentConfig, { gallery: captions }: EvaluationResult) {
-  const { path, split } = trainFolder({ config, input: (stage) => join(out, stage) } as StageContext);
-  const folder = split ?? (existsSync(join(path, "metadata.jsonl")) ? "" : "train");
-  return captions.map(({ caption, groups }) => ({
-    caption,
-    groups: groups.map(({ label, size, ids, shares }) => ({
-      label,
-      size,
-      images: ids.map((id) => ({
-        png: readFileSync(join(path, folder, id)),
-        alt: `Training image ${id}, “${caption}”, ${label}`,
-      })),
-      shares: mutable(shares),
-    })),
-  }));
 }

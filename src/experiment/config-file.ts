@@ -1,5 +1,5 @@
 // Reads a configuration from YAML and the command line; faults name file, line and column, or the option.
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { type Document, isMap, isNode, isPair, LineCounter, parse, parseDocument } from "yaml";
 import { ConfigError } from "../torch/errors.ts";
@@ -29,7 +29,13 @@ const PATHS = [
   ["groups", "file"],
   ["groups", "index"],
   ["model", "path"],
+  ["evaluation", "networks"],
+  ["evaluation", "clip"],
+  ["evaluation", "classifiers"],
 ] as const;
+
+/** A repository on a Hugging Face server, not a path. */
+const HUB = /^hf:\/\//;
 
 /** Parses "guidance.steps=300"; the value has YAML syntax. Errors: ConfigError. */
 export function parseOverride(text: string, option = "--set"): ConfigOverride {
@@ -52,16 +58,30 @@ export function parseOverride(text: string, option = "--set"): ConfigOverride {
  */
 export function loadConfig({ file, overrides = [] }: LoadConfigOptions = {}): ExperimentConfig {
   const source = file === undefined ? undefined : readYaml(file);
-  let raw: unknown = source?.value ?? {};
-  if (file !== undefined) absolutePaths(raw, dirname(resolve(file)));
-  for (const override of overrides) raw = applyOverride(raw, override);
-  absolutePaths(raw, process.cwd());
+  const raw = rawValues(source?.value, { file, overrides });
   return parseConfig(raw, (path, atKey) => {
     const last = overrides.findLast(
       ({ path: set }) => path.length > 0 && set.every((part, i) => i >= path.length || part === path[i]),
     );
     return last?.label ?? source?.locate(path, atKey) ?? "";
   });
+}
+
+/** What the file and the overrides say, not checked: the value at a path, such as data.path. Errors: ConfigError. */
+export function rawValue({ file, overrides = [] }: LoadConfigOptions, path: readonly string[]): unknown {
+  const raw = rawValues(file === undefined ? undefined : readYaml(file).value, { file, overrides });
+  return path.reduce<unknown>(
+    (value, key) => (value as Record<string, unknown> | null | undefined)?.[key],
+    raw,
+  );
+}
+
+function rawValues(value: unknown, { file, overrides = [] }: LoadConfigOptions): unknown {
+  let raw: unknown = value ?? {};
+  if (file !== undefined) absolutePaths(raw, dirname(resolve(file)));
+  for (const override of overrides) raw = applyOverride(raw, override);
+  absolutePaths(raw, process.cwd());
+  return raw;
 }
 
 function readYaml(file: string): { value: unknown; locate: (path: ConfigPath, atKey: boolean) => string } {
@@ -122,7 +142,16 @@ function absolutePaths(raw: unknown, folder: string): void {
   for (const [section, key] of PATHS) {
     const values = (raw as Record<string, Record<string, unknown> | undefined> | null)?.[section];
     const value = typeof values === "object" && values !== null ? values[key] : undefined;
-    if (typeof value === "string" && value !== "" && !isAbsolute(value))
-      values![key] = resolve(folder, value);
+    if (typeof value === "string") values![key] = absolute(value, folder);
+    else if (Array.isArray(value))
+      values![key] = value.map((item: unknown) => (typeof item === "string" ? absolute(item, folder) : item));
   }
+}
+
+/** The path as an absolute one; of "COLUMN=PATH" the part behind the sign. */
+function absolute(value: string, folder: string): string {
+  if (value === "" || HUB.test(value) || isAbsolute(value)) return value;
+  const named = /^(\w+=)(.+)$/.exec(value);
+  if (named && !existsSync(resolve(folder, value))) return `${named[1]}${resolve(folder, named[2]!)}`;
+  return resolve(folder, value);
 }

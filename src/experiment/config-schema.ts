@@ -11,7 +11,7 @@ const data = section({
   kind: choice(["birds", "folder"])
     .default("birds")
     .describe("birds: the procedural data set, drawn by the run; folder: your own images"),
-  path: text().optional().describe("image folder with metadata.jsonl"),
+  path: text().optional().describe("folder of images with captions, parquet files, or hf://datasets/OWNER/NAME"),
   captionColumn: text().optional().describe("column of the captions (default: text, or caption)"),
   validationPath: text()
     .optional()
@@ -164,7 +164,7 @@ const samples = section({
   prompts: texts("prompts")
     .optional()
     .describe("what to sample (default: the captions of the data, if they are 8 at most)"),
-  perPrompt: int(1, 1_000_000).default(256).describe("images per prompt"),
+  perPrompt: int(1, 1_000_000).optional().describe("images per prompt (default: 512; birds: 256)"),
   steps: int(1, 1000).default(25).describe("denoising steps"),
   guidanceScale: number(0).default(1.5).describe("classifier-free guidance; 1: none"),
   seed: int(0).default(1000).describe("seed of the first image"),
@@ -175,11 +175,38 @@ const samples = section({
 const columns = () =>
   z.union([text(), texts("columns")], "the name of a column, or a list of them").optional();
 
+/** Further rows of the comparison. */
+export const COMPARISONS = ["oracle", "reference", "diverse-prompt", "reweighting"] as const;
+
 const evaluation = section({
   subjectColumn: text().optional().describe("column that the caption names (birds: subject; a folder: none)"),
   hiddenColumn: columns().describe(
     "columns of the attributes that no caption names (birds: place; a folder: none)",
   ),
+  compare: z
+    .array(choice(COMPARISONS), `a list of ${COMPARISONS.join(", ")}`)
+    .default([])
+    .describe(
+      "further models in the comparison, made by the run: guidance on true labels, guidance on the reference's groups, the base asked for diverse outputs, training on re-weighted data without guidance",
+    ),
+  classifiers: texts("folders")
+    .optional()
+    .describe(
+      "classifiers made by train-classifier, or the reference's model.pth (default: small ones, trained by the run)",
+    ),
+  networks: text()
+    .optional()
+    .describe("folder of the feature networks' files (default: where `invdiff download network` puts them)"),
+  clip: text()
+    .optional()
+    .describe("folder of the CLIP model for CLIP-T (default: the one that was downloaded)"),
+  fid: choice(["clean", "reference"])
+    .default("clean")
+    .describe("how images are resized for the FID: antialiased, or the reference's 255 pixels"),
+  neighbours: int(1, 1000)
+    .default(3)
+    .describe("nearest neighbours of precision and recall (density and coverage: 5)"),
+  lpipsImages: int(2, 10_000).default(32).describe("images per prompt whose pairs are compared by LPIPS"),
   classifierSteps: int(1).default(300).describe("training steps of each classifier"),
   bootstrap: int(1, 1_000_000).default(2000).describe("bootstrap draws of the intervals"),
 });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   configToYaml,
   defaultConfig,
+  imagesPerPrompt,
   parseConfig,
   resolveGroups,
   resolveModule,
@@ -46,7 +47,9 @@ describe("defaults", () => {
     expect(config.groups).toMatchObject({ method: "inferred", signal: "profile", contrast: "empty-caption" });
     expect(config.guidance).toMatchObject({ form: "difference", strength: 1, lambda: 1 });
     expect(resolveModule(config)).toBe("lora");
-    expect(config.samples.perPrompt).toBe(256);
+    expect(imagesPerPrompt(config)).toBe(256);
+    // The reference's protocol for one's own images.
+    expect(imagesPerPrompt({ ...config, data: { ...config.data, kind: "folder" } })).toBe(512);
     expect(config.evaluation).toMatchObject({ subjectColumn: "subject", hiddenColumn: "place" });
   });
 
@@ -101,7 +104,7 @@ describe("faults in a file", () => {
     ["name: a\nname: b\n", "my.yaml:2:1: not valid YAML: Map keys must be unique"],
     [
       "data:\n  kind: folder\n",
-      'my.yaml:2:9: data.path is missing; expected a folder of images with a metadata.jsonl, because data.kind is "folder".',
+      'my.yaml:2:9: data.path is missing; expected a folder of images with captions, or of parquet files, because data.kind is "folder".',
     ],
     [
       "data:\n  path: x\n",
@@ -109,7 +112,7 @@ describe("faults in a file", () => {
     ],
     [
       "data: {kind: folder, path: nowhere}\n",
-      "my.yaml:1:28: data.path is nowhere, which does not exist; expected a folder of images with a metadata.jsonl.",
+      "my.yaml:1:28: data.path is nowhere, which does not exist; expected a folder of images with captions, or of parquet files.",
     ],
     [
       "model:\n  path: my.yaml\n",

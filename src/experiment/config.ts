@@ -37,6 +37,10 @@ export const configToYaml = (config: ExperimentConfig): string =>
 export const modelFolderOf = (config: ExperimentConfig): string =>
   config.model.path ?? fileURLToPath(new URL("../../assets/birds", import.meta.url));
 
+/** Images that each model is asked for per prompt: as given, or the reference's 512, of the small drawn birds 256. */
+export const imagesPerPrompt = ({ samples, data }: ExperimentConfig): number =>
+  samples.perPrompt ?? (data.kind === "birds" ? 256 : 512);
+
 /** The columns of the attributes that no caption names; the first one is the headline. */
 export const hiddenColumns = ({ evaluation: { hiddenColumn } }: ExperimentConfig): string[] =>
   hiddenColumn === undefined ? [] : [hiddenColumn].flat();
@@ -74,15 +78,15 @@ function withDataDefaults(config: ExperimentConfig): ExperimentConfig {
   return { ...config, evaluation: { ...config.evaluation, subjectColumn, hiddenColumn } };
 }
 
+/** What images may lie in. */
+const DATA = "a folder of images with captions, or of parquet files";
+
 function crossFaults(config: ExperimentConfig): ConfigFault[] {
   const faults: ConfigFault[] = [];
   const fault = (path: ConfigPath, text: string) => faults.push({ path, atKey: false, text });
   const { data, model, groups } = config;
   if (data.kind === "folder" && data.path === undefined)
-    fault(
-      ["data", "kind"],
-      'data.path is missing; expected a folder of images with a metadata.jsonl, because data.kind is "folder".',
-    );
+    fault(["data", "kind"], `data.path is missing; expected ${DATA}, because data.kind is "folder".`);
   if (data.kind === "birds")
     for (const key of ["path", "validationPath", "captionColumn"] as const)
       if (data[key] !== undefined)
@@ -92,26 +96,27 @@ function crossFaults(config: ExperimentConfig): ConfigFault[] {
         );
   if (data.kind === "folder" && data.poseBalance !== undefined)
     fault(["data", "poseBalance"], 'data.poseBalance is for the drawn birds, but data.kind is "folder".');
-  const existing = (path: ConfigPath, value: string | undefined, kind: "folder" | "file", what: string) => {
+  const existing = (
+    path: ConfigPath,
+    value: string | undefined,
+    kind: "folder" | "file" | "data",
+    what: string,
+  ) => {
     if (value === undefined) return;
     const found = statSync(value, { throwIfNoEntry: false });
-    if (kind === "folder" ? found?.isDirectory() : found?.isFile()) return;
-    const state = found ? `is not a ${kind}` : "does not exist";
+    if (kind === "file" ? found?.isFile() : found?.isDirectory()) return;
+    if (kind === "data" && found?.isFile() && value.endsWith(".parquet")) return;
+    const state = found ? `is not a ${kind === "data" ? "folder" : kind}` : "does not exist";
     fault(path, `${path.join(".")} is ${value}, which ${state}; expected ${what}.`);
   };
   if (data.kind === "folder") {
-    existing(["data", "path"], data.path, "folder", "a folder of images with a metadata.jsonl");
-    existing(
-      ["data", "validationPath"],
-      data.validationPath,
-      "folder",
-      "a folder of images with a metadata.jsonl",
-    );
+    existing(["data", "path"], data.path, "data", DATA);
+    existing(["data", "validationPath"], data.validationPath, "data", DATA);
   }
   existing(["model", "path"], model.path, "folder", "a model folder in the diffusers layout");
   for (const [method, key, what] of [
     ["file", "file", "a file of soft groups"],
-    ["column", "column", "the name of a column of metadata.jsonl"],
+    ["column", "column", "the name of a column of the images' metadata"],
   ] as const)
     if (groups.method === method && groups[key] === undefined)
       fault(

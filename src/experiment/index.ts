@@ -3,6 +3,7 @@ export { ConfigError, InvDiffError, UserError } from "./errors.ts";
 export {
   configToYaml,
   defaultConfig,
+  imagesPerPrompt,
   modelFolderOf,
   parseConfig,
   resolveGroups,
@@ -14,8 +15,20 @@ export { loadConfig, parseOverride } from "./config-file.ts";
 export type { ConfigOverride, LoadConfigOptions } from "./config-file.ts";
 export { experimentSchema } from "./config-schema.ts";
 export type { TrainingConfig } from "./config-schema.ts";
+export { compareSamples } from "./compare.ts";
+export type { ComparisonContext, ComparisonRequest } from "./compare.ts";
 export { finetune, inferGroups, train } from "./calls.ts";
 export type { Call, CallOptions } from "./calls.ts";
+export { openClassifier, trainClassifier } from "./classifier/calls.ts";
+export { trainClassifierRequest, trainClassifierSchema } from "./classifier/request.ts";
+export type { TrainClassifierRequest } from "./classifier/request.ts";
+export type {
+  AttributeClassifier,
+  Classified,
+  ClassifierFile,
+  TrainClassifierOptions,
+  TrainClassifierResult,
+} from "./classifier/index.ts";
 export { bytesText, freeDiskBytes } from "./disk-full.ts";
 export { doctor } from "./doctor.ts";
 export type { DoctorFact, DoctorOptions, DoctorReport } from "./doctor.ts";
@@ -24,6 +37,8 @@ export type { ExportForm, ExportRequest, ExportResult } from "./export/index.ts"
 export { runExperiment } from "./experiment.ts";
 export type { ExperimentOptions } from "./experiment.ts";
 export { canonicalJson, hashFile, hashFolder, hashJson } from "./hash.ts";
+export { asHubName, hubNames, hubOverrides } from "./hub-names.ts";
+export type { HubNameOptions } from "./hub-names.ts";
 export { INTERRUPTED_EXIT_CODE, InterruptedError, listenForInterrupts } from "./interrupt.ts";
 export type { Interrupts } from "./interrupt.ts";
 export { MANIFEST, readManifest, writeManifest } from "./manifest.ts";

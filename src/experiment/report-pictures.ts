@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { ImageGrid, ReportImage, ReportSamples } from "./report/index.ts";
-import type { EvaluationResult, ImagePredictions } from "./stages/evaluation.ts";
+import type { EvaluationResult } from "./stages/evaluation.ts";
+import type { ImagePredictions } from "./stages/model-evaluation.ts";
 import { promptFolder, type SamplesSummary } from "./stages/samples.ts";
 
 /** Samples shown of each model and prompt: the first seeds, not picked by hand. */
@@ -36,7 +37,7 @@ function picture(
   const tag = model.predicted && attribute ? attribute.values[model.predicted.labels[index]!] : undefined;
   const seen = tag ? `, ${attribute!.name}: ${tag}` : "";
   return {
-    png: readFileSync(file),
+    bytes: readFileSync(file),
     alt: `${model.label}, ${prompts[prompt]}, sample ${number + 1}${seen}`,
     ...(tag ? { tag } : {}),
   };

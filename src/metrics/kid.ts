@@ -66,7 +66,9 @@ function drawnCounts(strata: readonly number[], resamples: number, random: () =>
   const { indices, draw } = drawing(strata, random);
   const counts = new Float64Array(resamples * indices.length);
   for (let r = 0; r < resamples; r++) {
-    draw();
+    // A resample of one image alone has no pair.
+    do draw();
+    while (indices.length > 1 && indices.every((own) => own === indices[0]));
     for (let i = 0; i < indices.length; i++) counts[r * indices.length + indices[i]!]!++;
   }
   return counts;

@@ -95,7 +95,7 @@ describe("the command line", () => {
       const interrupt = async (pattern: RegExp) => {
         const result = await interruptCli(command, pattern, { cwd: root });
         expect(result).toMatchObject({ code: 130, signal: null, stdout: "" });
-        expect(result.stderr).toContain("Stopping: the stage saves what it has.");
+        expect(result.stderr).toContain("Stopping: what is done is saved.");
         expect(result.stderr).toMatch(
           /To go on from here, run the same command again:\n {2}node .*main\.ts quickstart --out cli --set threads=1 --set data\.train=96/,
         );

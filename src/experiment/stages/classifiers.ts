@@ -4,13 +4,12 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 
 import { readEvaluationColumns } from "../../data/evaluation-columns.ts";
 import { fromModelRange, loadImages, Random, shuffledBatches, toModelRange } from "../../data/index.ts";
-import { largestInRows, shareEstimate } from "../../metrics/index.ts";
+import { classificationReport, type Interval, largestInRows, shareEstimate } from "../../metrics/index.ts";
 import { ResnetClassifier, saveClassifier } from "../../models/index.ts";
 import { AdamW, clipGradNorm_, lrSchedule } from "../../nn/index.ts";
 import {
   crossEntropyLoss,
   DataError,
-  inferenceMode,
   keep,
   scope,
   type Tensor,
@@ -18,6 +17,7 @@ import {
   writeFileAtomic,
 } from "../../torch/index.ts";
 import { type ExperimentConfig, hiddenColumns } from "../config.ts";
+import { classifierPlaces } from "../evaluation/classifier-places.ts";
 import { hashJson } from "../hash.ts";
 import type { Stage, StageContext } from "../stage.ts";
 import { dataNeeds, folderItems, validationFolder } from "./folders.ts";
@@ -31,33 +31,49 @@ const CONFIG = { stage_channels: [16, 32, 64] };
 /** classifiers.json: what each head of the model recognises and how well. */
 export interface ClassifierSummary {
   readonly heads: readonly {
-    column: string;
-    values: readonly string[];
-    accuracy: number;
-    interval: readonly [number, number];
+    readonly column: string;
+    readonly values: readonly string[];
+    readonly accuracy: number;
+    readonly interval: Interval;
+    /** On the held-out images, [true][predicted]. */
+    readonly confusion: readonly (readonly number[])[];
+    /** Averages over the values. */
+    readonly precision: number;
+    readonly recall: number;
+    readonly f1: number;
+    readonly auc: number | undefined;
   }[];
   readonly trainImages: number;
   readonly heldOutImages: number;
 }
 
-/** Columns that the evaluation classifies: the named subject first, then the hidden attributes; empty without labels. */
+/** Columns of the configuration that the evaluation looks at: the named subject first, then the hidden attributes. */
 export const evaluatedColumns = (config: ExperimentConfig): string[] => [
   ...[config.evaluation.subjectColumn ?? []].flat(),
   ...hiddenColumns(config),
 ];
 
-/** Whether labels and a balanced validation folder are there to classify with. */
-export const canClassify = (config: ExperimentConfig): boolean =>
-  evaluatedColumns(config).length > 0 &&
+/** Columns that the run's own classifier learns: those that no given classifier recognises. */
+export function trainedColumns(config: ExperimentConfig): string[] {
+  const given = classifierPlaces(config.evaluation.classifiers).map(({ column }) => column);
+  return evaluatedColumns(config).filter((column) => !given.includes(column));
+}
+
+/** Whether the run trains a classifier: there are labels, and a balanced validation folder to learn them from. */
+export const trainsClassifiers = (config: ExperimentConfig): boolean =>
+  trainedColumns(config).length > 0 &&
   (config.data.kind === "birds" ? config.data.validation > 0 : config.data.validationPath !== undefined);
 
 /** Fingerprint of the validation images with the labels that are read of them. */
-export async function validationInputs(config: ExperimentConfig): Promise<object | string> {
+export async function validationInputs(
+  config: ExperimentConfig,
+  columns: readonly string[],
+): Promise<object | string> {
   const { kind, validationPath, captionColumn } = config.data;
   if (kind === "birds" || validationPath === undefined) return kind;
   return {
     images: await imagesHash(validationPath, captionColumn),
-    labels: labelsHash(validationPath, evaluatedColumns(config)),
+    labels: labelsHash(validationPath, columns),
   };
 }
 
@@ -74,17 +90,18 @@ export function labelsHash(path: string, columns: readonly string[]): string {
 export const classifiersStage = (config: ExperimentConfig): Stage => ({
   name: "classifiers",
   needs: dataNeeds(config),
-  inputs: async ({ seed, data, evaluation, ...rest }) => ({
-    seed,
-    columns: evaluatedColumns({ seed, data, evaluation, ...rest }),
-    steps: evaluation.classifierSteps,
-    validation: await validationInputs({ seed, data, evaluation, ...rest }),
-    resolution: data.resolution,
-    model: await modelHash({ seed, data, evaluation, ...rest }, ["vae"]),
+  inputs: async (own) => ({
+    format: 2,
+    seed: own.seed,
+    columns: trainedColumns(own),
+    steps: own.evaluation.classifierSteps,
+    validation: await validationInputs(own, trainedColumns(own)),
+    resolution: own.data.resolution,
+    model: await modelHash(own, ["vae"]),
   }),
   async run(context) {
     const { config, dir, signal, progress } = context;
-    const columns = evaluatedColumns(config);
+    const columns = trainedColumns(config);
     const folder = validationFolder(context)!;
     const items = folderItems(config, folder);
     const rows = readEvaluationColumns(folder.path, columns, { split: folder.split });
@@ -114,13 +131,15 @@ export const classifiersStage = (config: ExperimentConfig): Stage => ({
     );
     progress({ task: "checking classifiers", done: 1, total: 1 });
     using heldOut = keep(pixels.slice(0, trainCount, items.length));
-    const { classes: predicted, features } = await predict(model, heldOut, config.device);
-    features.dispose();
+    const predicted = await predict(model, heldOut, config.device);
     const heads = columns.map((column, c) => {
       const truth = labels[c]!.slice(trainCount);
       const hits = truth.map((label, i) => label === predicted[c]![i]);
       const { value, interval } = shareEstimate(hits);
-      return { column, values: values[c]!, accuracy: value, interval };
+      const report = classificationReport(truth, predicted[c]!, values[c]!.length);
+      const { confusion, macro } = report;
+      const quality = { accuracy: value, interval, confusion, ...macro, auc: report.reference.auc };
+      return { column, values: values[c]!, ...quality };
     });
     saveClassifier(dir, model);
     const summary: ClassifierSummary = {
@@ -204,28 +223,15 @@ async function reconstruct({ config, signal, progress }: StageContext, pixels: T
   );
 }
 
-export interface Predictions {
-  /** [head][image]: most likely class. */
-  readonly classes: readonly Int32Array[];
-  /** [head][image][class] row-major: probabilities. */
-  readonly probabilities: readonly Float32Array[];
-  /** [images, width]: features before the heads, float32. */
-  readonly features: Tensor;
-}
-
-/** Classes, probabilities and features of uint8 images [N, 3, H, W]; the caller disposes of the features. */
-export async function predict(model: ResnetClassifier, images: Tensor, device: string): Promise<Predictions> {
-  const features = await mapBatches(images.shape[0]!, { batchSize: 128 }, (first, last) =>
-    frozen(() => model.features(toModelRange(images.slice(0, first, last)).to(device)).to("cpu")),
+/** Most likely class of uint8 images [N, 3, H, W]: [head][image]. */
+async function predict(model: ResnetClassifier, images: Tensor, device: string): Promise<Int32Array[]> {
+  using logits = await mapBatches(images.shape[0]!, { batchSize: 128 }, (first, last) =>
+    frozen(() => model.forward(toModelRange(images.slice(0, first, last)).to(device)).to("cpu")),
   );
-  const probabilities = scope(() =>
-    inferenceMode(() => {
-      const logits = model.splitHeads(model.classify(features.to(device)));
-      return logits.map((head) => head.softmax(1).toArray() as Float32Array);
+  return scope(() =>
+    model.splitHeads(logits).map((head, index) => {
+      const values = head.contiguous().toArray() as Float32Array;
+      return Int32Array.from(largestInRows(values, model.config.num_classes[index]!));
     }),
   );
-  const classes = probabilities.map((values, head) =>
-    Int32Array.from(largestInRows(values, model.config.num_classes[head]!)),
-  );
-  return { classes, probabilities, features };
 }

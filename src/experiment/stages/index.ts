@@ -2,15 +2,19 @@
 import type { ExperimentConfig } from "../config.ts";
 import type { Stage } from "../stage.ts";
 import { baseStage } from "./base.ts";
-import { canClassify, classifiersStage } from "./classifiers.ts";
+import { diverseSamplesStage, reweightedSamplesStage, reweightedStage } from "./baselines.ts";
+import { classifiersStage, trainsClassifiers } from "./classifiers.ts";
 import { dataStage } from "./data.ts";
 import { evaluationStage } from "./evaluation.ts";
+import { groupsSuffix } from "./compared-models.ts";
 import { columnGroupsStage, fileGroupsStage } from "./given-groups.ts";
 import { groupsStage } from "./groups.ts";
 import { guidanceStage } from "./guidance.ts";
 import { latentsStage } from "./latents.ts";
 import { oracleGroupsStage } from "./oracle-groups.ts";
 import { baseSamplesStage, guidedSamplesStage } from "./samples.ts";
+
+export { groupsSuffix } from "./compared-models.ts";
 
 /** The stage that makes the groups of the configured method. */
 function groupsStageOf(config: ExperimentConfig): Stage {
@@ -27,9 +31,32 @@ function groupsStageOf(config: ExperimentConfig): Stage {
   }
 }
 
-/** "" for inferred groups; other ways to find groups have folders of their own, so that one base serves all. */
-export const groupsSuffix = ({ groups: { method } }: ExperimentConfig): string =>
-  method === "inferred" ? "" : `-${method}`;
+/** A stage that works with other settings than the run's. */
+const withConfig = (stage: Stage, config: ExperimentConfig): Stage => ({
+  ...stage,
+  inputs: () => stage.inputs(config),
+  run: (context) => stage.run({ ...context, config }),
+});
+
+/** The stages of further rows of the comparison; a row that is the run itself is left out. */
+function comparisonStages(config: ExperimentConfig): Stage[] {
+  const suffix = groupsSuffix(config);
+  const ways = (["oracle", "reference"] as const).filter(
+    (method) => config.evaluation.compare.includes(method) && method !== config.groups.method,
+  );
+  const guided = ways.flatMap((method) => {
+    const own = { ...config, groups: { ...config.groups, method } };
+    const stages = [groupsStageOf(own), guidanceStage(`-${method}`), guidedSamplesStage(`-${method}`)];
+    return stages.map((stage) => withConfig(stage, own));
+  });
+  return [
+    ...guided,
+    ...(config.evaluation.compare.includes("diverse-prompt") ? [diverseSamplesStage] : []),
+    ...(config.evaluation.compare.includes("reweighting")
+      ? [reweightedStage(suffix), reweightedSamplesStage(suffix)]
+      : []),
+  ];
+}
 
 /** The stages that this configuration needs; each comes after those that it reads. */
 export function experimentStages(config: ExperimentConfig): Stage[] {
@@ -42,7 +69,8 @@ export function experimentStages(config: ExperimentConfig): Stage[] {
     guidanceStage(suffix),
     baseSamplesStage,
     guidedSamplesStage(suffix),
-    ...(canClassify(config) ? [classifiersStage(config)] : []),
+    ...comparisonStages(config),
+    ...(trainsClassifiers(config) ? [classifiersStage(config)] : []),
     evaluationStage(suffix, config),
   ];
 }

@@ -7,7 +7,8 @@ import { savePng } from "../../data/index.ts";
 import type { Denoiser } from "../../pipelines/index.ts";
 import { TextToImagePipeline } from "../../pipelines/index.ts";
 import { cat, ConfigError, keep, scope, type Tensor, writeFileAtomic } from "../../torch/index.ts";
-import type { ExperimentConfig } from "../config.ts";
+import { type ExperimentConfig, imagesPerPrompt } from "../config.ts";
+import { tensorKeys } from "../evaluation/image-set.ts";
 import type { Stage, StageContext } from "../stage.ts";
 import { loadGuidance } from "./guidance-model.ts";
 import { readItems } from "./items-file.ts";
@@ -26,36 +27,42 @@ export interface SamplesSummary {
   readonly prompts: readonly string[];
   readonly perPrompt: number;
   readonly firstSeed: number;
+  /** Of each image, as an evaluation knows it; absent in folders of older versions. */
+  readonly keys?: readonly string[];
+  /** What was appended to the prompts; absent: nothing. */
+  readonly added?: string;
 }
 
-const inputs = async (config: ExperimentConfig) => {
-  const { batchSize: _, ...samples } = config.samples;
+/** What the images of a model depend on, besides the model. */
+export const sampleInputs = async (config: ExperimentConfig) => {
+  const { batchSize: _, ...given } = config.samples;
+  const samples = { ...given, perPrompt: imagesPerPrompt(config) };
   return { samples, model: await modelHash(config, ["vae", "text_encoder", "tokenizer", "scheduler"]) };
 };
 
 export const baseSamplesStage: Stage = {
   name: "samples-base",
   needs: ["latents", "base"],
-  inputs,
+  inputs: sampleInputs,
   async run(context) {
     using unet = baseUnet(context.config, context.input("base"));
-    return await sample(context, unet.eval());
+    return await sampleImages(context, unet.eval());
   },
 };
 
 export const guidedSamplesStage = (suffix: string): Stage => ({
   name: `samples${suffix}`,
   needs: ["latents", "base", `guidance${suffix}`],
-  inputs: async (config) => ({ ...(await inputs(config)), strength: config.guidance.strength }),
+  inputs: async (config) => ({ ...(await sampleInputs(config)), strength: config.guidance.strength }),
   async run(context) {
     const { config, input } = context;
     const dir = input(`guidance${suffix}`);
     using unet = baseUnet(config, input("base"));
     // Without a trained module (no second population was found) the guided model is the base.
-    if (!readJsonIfThere(join(dir, "guidance.json"))) return await sample(context, unet.eval());
+    if (!readJsonIfThere(join(dir, "guidance.json"))) return await sampleImages(context, unet.eval());
     const { form, strength } = config.guidance;
     using guidance = loadGuidance(unet, dir, form === "blend" ? {} : { strength });
-    return await sample(context, guidance.forSampling());
+    return await sampleImages(context, guidance.forSampling());
   },
 });
 
@@ -70,9 +77,18 @@ function promptsOf({ config, input }: StageContext): readonly string[] {
   return captions;
 }
 
-async function sample(context: StageContext, denoiser: Denoiser): Promise<Record<string, unknown>> {
+/**
+ * Samples every prompt and writes images.safetensors, PNG files and samples.json; image i has the seed `seed + i` whatever
+ * the batches are. `added` is appended to the prompt that the model is given.
+ */
+export async function sampleImages(
+  context: StageContext,
+  denoiser: Denoiser,
+  { added = "" }: { readonly added?: string } = {},
+): Promise<Record<string, unknown>> {
   const { config, dir, signal, progress } = context;
-  const { perPrompt, steps, guidanceScale, seed, batchSize, scheduler } = config.samples;
+  const perPrompt = imagesPerPrompt(config);
+  const { steps, guidanceScale, seed, batchSize, scheduler } = config.samples;
   const prompts = promptsOf(context);
   using vae = openVae(config);
   using textEncoder = openTextEncoder(config);
@@ -91,8 +107,9 @@ async function sample(context: StageContext, denoiser: Denoiser): Promise<Record
   });
   const all = prompts.flatMap((prompt) => Array.from({ length: perPrompt }, () => prompt));
   const parts: Tensor[] = [];
+  let keys: string[] = [];
   const batches = pipeline.batches({
-    prompts: all,
+    prompts: all.map((prompt) => prompt + added),
     seeds: all.map((_, i) => seed + i),
     steps,
     guidanceScale,
@@ -109,11 +126,17 @@ async function sample(context: StageContext, denoiser: Denoiser): Promise<Record
       parts.push(images!);
     }
     await writePngs(dir, parts, { prompts, perPrompt });
-    writeImages(dir, parts);
+    keys = writeImages(dir, parts);
   } finally {
     for (const part of parts) part.dispose();
   }
-  const summary: SamplesSummary = { prompts, perPrompt, firstSeed: seed };
+  const summary: SamplesSummary = {
+    prompts,
+    perPrompt,
+    firstSeed: seed,
+    keys,
+    ...(added !== "" && { added }),
+  };
   writeFileAtomic(join(dir, "samples.json"), JSON.stringify(summary, null, 2));
   return { images: all.length, prompts };
 }
@@ -153,9 +176,11 @@ async function writePngs(
   }
 }
 
-function writeImages(dir: string, parts: readonly Tensor[]): void {
+/** Writes all images as one tensor; gives their keys. */
+function writeImages(dir: string, parts: readonly Tensor[]): string[] {
   using images = keep(scope(() => cat([...parts], 0)));
   writeSafetensors(join(dir, "images.safetensors"), { images }, { format: "pt" });
+  return tensorKeys(images);
 }
 
 /** The images of a samples stage, uint8 [prompts * perPrompt, 3, H, W], with their summary. */

@@ -13,7 +13,9 @@ import type { EvaluationJson } from "../report/index.ts";
 import type { RunResult } from "../runner.ts";
 import type { EvaluationResult } from "./evaluation.ts";
 import { type GroupsSummary, loadGroups } from "./groups.ts";
+import { tensorKeys } from "../evaluation/image-set.ts";
 import { readItems } from "./items-file.ts";
+import type { SamplesSummary } from "./samples.ts";
 
 const STAGES = "data latents base groups guidance samples-base samples classifiers evaluation".split(" ");
 const PROMPTS = ["a photo of a landbird", "a photo of a waterbird"];
@@ -44,8 +46,9 @@ describe("a whole run", () => {
     expect(captions).toEqual([...PROMPTS, ""]);
     expect(new Set(ids).size).toBe(96);
     expect(sum(captionsOf.map(([own]) => own!))).toBe(48);
-    const kinds = [...filesBelow(join(out, "cache")).keys()].map((name) => name.split("-")[0]!);
-    expect(new Set(kinds)).toEqual(new Set(["moments", "text"]));
+    // Later the evaluation adds the features of its classifier.
+    const kinds = [...filesBelow(join(out, "cache")).keys()].map((name) => name.split(/[-/]/)[0]!);
+    expect(new Set(kinds)).toEqual(new Set(["moments", "text", "features"]));
   });
 
   it("base: the loss falls below its start, and no checkpoint is left", () => {
@@ -96,14 +99,13 @@ describe("a whole run", () => {
 
   it("samples: the same prompts and seeds through both models, as pictures and as tensors", () => {
     for (const stage of ["samples-base", "samples"]) {
-      expect(readJson(out, stage, "samples.json")).toEqual({
-        prompts: PROMPTS,
-        perPrompt: 4,
-        firstSeed: 1000,
-      });
+      const { keys, ...summary } = readJson<SamplesSummary>(out, stage, "samples.json");
+      expect(summary).toEqual({ prompts: PROMPTS, perPrompt: 4, firstSeed: 1000 });
       expect(filesBelow(join(out, stage, "images"), ".png").size).toBe(8);
       const images = readSafetensors(join(out, stage, "images.safetensors")).get("images")!;
       expect([images.dtype, images.shape]).toEqual(["uint8", [8, 3, 64, 64]]);
+      expect(keys).toEqual(tensorKeys(images));
+      expect(new Set(keys).size).toBe(8);
       images.dispose();
     }
     const [base, guided] = ["samples-base", "samples"].map((stage) => filesBelow(join(out, stage), ".png"));
@@ -114,7 +116,7 @@ describe("a whole run", () => {
     const evaluation = readJson<EvaluationJson>(out, "evaluation.json");
     const result = readJson<EvaluationResult>(out, "evaluation", "result.json");
     expect(Object.keys(evaluation).sort()).toEqual(
-      "base classifiers fidFeatureSpace groups guided seconds versions".split(" "),
+      "base classifiers fidFeatureSpace groups guided metrics seconds versions".split(" "),
     );
     for (const key of ["base", "guided", "groups", "classifiers", "fidFeatureSpace"] as const)
       expect(evaluation[key]).toEqual(result[key]);
@@ -192,9 +194,20 @@ describe("a second run", () => {
     // Back to inferred groups: nothing is lost, and the comparison stays.
     const back = await run(tinyConfig(), both);
     expect(back.events).toEqual(STAGES.map((stage) => `${stage} reused`));
-    const { oracle, ...rest } = readJson<EvaluationJson>(both, "evaluation.json");
+    const { oracle, metrics, ...rest } = readJson<EvaluationJson>(both, "evaluation.json");
     expect(oracle).toEqual(evaluation.oracle);
-    expect(rest).toEqual(inferred);
+    const { metrics: before, ...numbers } = inferred;
+    expect(rest).toEqual(numbers);
+    // The table has a further column: the guided model of the other evaluation, as it stands there.
+    expect(metrics!.models.map(({ key }) => key)).toEqual(["base", "guided", "oracle"]);
+    for (const [i, { key, values, comparedToBase, skipped }] of metrics!.metrics.entries()) {
+      const own = before!.metrics[i]!;
+      expect({ base: values["base"], guided: values["guided"] }).toEqual(own.values);
+      const other = evaluation.metrics!.metrics.find((row) => row.key === key)!;
+      expect([key, values["oracle"]]).toEqual([key, other.values["guided"]]);
+      expect(comparedToBase["oracle"]).toEqual(other.comparedToBase["guided"]);
+      expect(skipped === null).toBe(values["base"] !== null);
+    }
     expect(readFileSync(join(both, "report.html"), "utf8").includes("Guided, true labels")).toBe(true);
     // With other samples of the base the old comparison no longer holds, and is left out.
     await run(tinyConfig({ samples: { seed: 7 } }), both, { force: true });
