@@ -5,9 +5,11 @@ import { libtorchVersion, setFlushDenormal, setNumThreads } from "../src/torch/i
 
 /** What a worker prints as its only line: values by case, lower is better. */
 export interface WorkerResult {
-  readonly unit: "ns/call" | "ms";
+  readonly unit: "ns/call" | "ms" | "us/image";
   readonly values: Record<string, number>;
   readonly libtorch: string;
+  /** SHA-256 of what was computed, for cases whose results must be equal in both languages. */
+  readonly digests?: Record<string, string> | undefined;
 }
 
 export const median = (values: readonly number[]): number => {
@@ -47,7 +49,11 @@ export function prepare(): void {
   setFlushDenormal(true);
 }
 
-export function printResult(unit: WorkerResult["unit"], values: Record<string, number>): void {
-  const result: WorkerResult = { unit, values, libtorch: libtorchVersion() };
+export function printResult(
+  unit: WorkerResult["unit"],
+  values: Record<string, number>,
+  digests?: Record<string, string>,
+): void {
+  const result: WorkerResult = { unit, values, libtorch: libtorchVersion(), digests };
   console.log(JSON.stringify(result));
 }

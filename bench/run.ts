@@ -1,20 +1,29 @@
 // Our library beside Python on the same libtorch: both run in turn in fresh processes (A B A B ...), medians of rounds.
 //
-//   npm run bench -- [dispatch] [train-step] [stable-diffusion] [training] [--rounds 3] [--threads N] [--calls 20] [--json FILE] [--clock cpu]
+//   npm run bench -- [dispatch] [train-step] [stable-diffusion] [training] [images] [--rounds 3] [--threads N] [--calls 20] [--json FILE] [--clock cpu]
 //
 // `--clock cpu` measures processor time instead of wall time: for a busy machine, with --threads 1.
 // BENCH_PYTHON names a Python whose torch is the very build that we use; without it only our side runs.
 import { spawnSync } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, loadavg } from "node:os";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { median, type WorkerResult } from "./measure.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-/** `calls` is the suite's own default: full-size networks take seconds a call. */
-const SUITES: Record<string, { title: string; ours: string; python: string; calls?: number }> = {
+interface Suite {
+  readonly title: string;
+  readonly ours: string;
+  readonly python: string;
+  /** The suite's own default: full-size networks take seconds a call. */
+  readonly calls?: number;
+  /** Writes the suite's files to the folder BENCH_FOLDER. */
+  readonly files?: string;
+}
+
+const SUITES: Record<string, Suite> = {
   dispatch: { title: "one operator call", ours: "bench/dispatch.ts", python: "tools/bench/dispatch.py" },
   "train-step": {
     title: "quickstart U-Net, batch 64",
@@ -33,10 +42,17 @@ const SUITES: Record<string, { title: string; ours: string; python: string; call
     ours: "bench/training.ts",
     python: "tools/bench/training.py",
   },
+  images: {
+    title: "512 pictures to batches of 32: decode, resize, crop, normalise, 2 workers",
+    ours: "bench/images.ts",
+    python: "tools/bench/images.py",
+    files: "bench/make-images.ts",
+    calls: 1,
+  },
 };
 
 const HOW_TO_GET_PYTHON = `BENCH_PYTHON is not set: only our side runs. To compare, make an environment with the same torch:
-  python3 -m venv /tmp/bench && /tmp/bench/bin/pip install torch==VERSION --index-url https://download.pytorch.org/whl/cpu
+  python3 -m venv /tmp/bench && /tmp/bench/bin/pip install torch==VERSION torchvision --index-url https://download.pytorch.org/whl/cpu
   /tmp/bench/bin/pip install diffusers==0.40.0 transformers
   BENCH_PYTHON=/tmp/bench/bin/python npm run bench     (PYTHONPATH=diffusers/src takes diffusers from its sources)`;
 
@@ -68,16 +84,22 @@ const env = {
   BENCH_CLOCK: options.clock,
 };
 
-function worker(command: string, args: string[], calls: number): WorkerResult {
+function run(command: string, args: string[], more: Record<string, string>): string {
   const { stdout, status } = spawnSync(command, args, {
     cwd: ROOT,
-    env: { ...env, BENCH_CALLS: String(calls) },
+    env: { ...env, ...more },
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],
   });
   if (status !== 0) throw new Error(`${[command, ...args].join(" ")} failed with exit code ${status}`);
-  return JSON.parse(stdout.trim().split("\n").at(-1)!) as WorkerResult;
+  return stdout;
 }
+
+const runOurs = (script: string, more: Record<string, string>): string =>
+  run(process.execPath, ["--import", "tsx", script], more);
+
+const resultOf = (stdout: string): WorkerResult =>
+  JSON.parse(stdout.trim().split("\n").at(-1)!) as WorkerResult;
 
 interface Row {
   readonly name: string;
@@ -89,24 +111,35 @@ interface Row {
 /** "add [scope]" is compared with Python's "add", which has one way only. */
 const twin = (name: string): string => name.replace(/ \[.*\]$/, "");
 
-function compare(suite: { ours: string; python: string; calls?: number }): {
-  rows: Row[];
-  unit: string;
-  libtorch: string;
-} {
+/** Results of the rounds of both sides. */
+function rounds(suite: Suite): { ours: WorkerResult[]; theirs: WorkerResult[] } {
   const ours: WorkerResult[] = [];
   const theirs: WorkerResult[] = [];
-  const calls = Number(options.calls ?? suite.calls ?? 20);
-  for (let round = 0; round < Number(options.rounds); round++) {
-    ours.push(worker(process.execPath, ["--import", "tsx", suite.ours], calls));
-    if (python !== undefined) theirs.push(worker(python, [suite.python], calls));
+  const folder = mkdtempSync(join(tmpdir(), "invdiff-bench-"));
+  const more = { BENCH_CALLS: String(options.calls ?? suite.calls ?? 20), BENCH_FOLDER: folder };
+  try {
+    if (suite.files !== undefined) runOurs(suite.files, more);
+    for (let round = 0; round < Number(options.rounds); round++) {
+      ours.push(resultOf(runOurs(suite.ours, more)));
+      if (python !== undefined) theirs.push(resultOf(run(python, [suite.python], more)));
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
   }
+  return { ours, theirs };
+}
+
+function compare(suite: Suite): { rows: Row[]; unit: string; libtorch: string } {
+  const { ours, theirs } = rounds(suite);
   const of = (results: WorkerResult[], name: string) =>
     median(results.flatMap(({ values }) => values[name] ?? []));
   const { unit, libtorch, values } = ours[0]!;
   const other = theirs[0]?.libtorch ?? libtorch;
   if (other !== libtorch)
     console.log(`Careful: Python has libtorch ${other}, ours is ${libtorch}; install the same.`);
+  for (const [name, digest] of Object.entries(ours[0]!.digests ?? {}))
+    if ([...ours, ...theirs].some(({ digests }) => digests?.[name] !== digest))
+      throw new Error(`${name}: the results of the two languages differ.`);
   const rows = Object.keys(values).map((name): Row => {
     const own = of(ours, name);
     if (theirs.length === 0) return { name, ours: own };
@@ -141,9 +174,14 @@ for (const name of suites) {
   for (const row of rows) {
     const cell = (value: number | undefined, digits: number) => (value?.toFixed(digits) ?? "-").padStart(9);
     const digits = unit === "ms" ? 1 : 0;
+    const perSecond = (us: number | undefined) => us && 1e6 / us;
     console.log(
       `${row.name.padEnd(width)}  ${cell(row.ours, digits)}  ${cell(row.python, digits)}  ${row.ratio?.toFixed(2) ?? "-"}`,
     );
+    if (unit === "us/image")
+      console.log(
+        `${"  images a second".padEnd(width)}  ${cell(perSecond(row.ours), 1)}  ${cell(perSecond(row.python), 1)}`,
+      );
   }
 }
 if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);

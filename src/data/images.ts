@@ -1,8 +1,11 @@
 /** Picture files to tensors and back: decode, resize, model range [-1, 1], PNG. Tensors of pictures are uint8 [N, 3, H, W]. */
 import sharp from "sharp";
-import { DataError, keep, scope, ShapeError, tensor, writeFileAtomic, type Tensor } from "../torch/index.ts";
-import { inParallel } from "./in-parallel.ts";
-import { mirror, resizeAndCrop, type RgbImage } from "./resize.ts";
+import { empty, keep, scope, ShapeError, type Tensor, writeFileAtomic } from "../torch/index.ts";
+import { decode } from "./decode.ts";
+import { isParquetRef, readImage } from "./image-ref.ts";
+import { preparePictures } from "./loader/prepare-pictures.ts";
+import { leaseWorkers } from "./loader/shared-workers.ts";
+import type { RgbImage } from "./resize.ts";
 
 export interface LoadImagesOptions {
   /** Width and height of the result. */
@@ -15,55 +18,52 @@ export interface LoadImagesOptions {
   readonly read?: ((file: string, index: number) => Promise<Uint8Array>) | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Files decoded at once. */
+  /** Files decoded at once when no threads are used. */
   readonly concurrency?: number;
+  /** Threads beside this one; 0 for none; absent: none for a few small pictures, else one for each processor, up to 8. */
+  readonly workers?: number | undefined;
 }
 
 /**
- * Decodes a file to RGB: upright by its EXIF orientation, alpha dropped, colour profile ignored, as Pillow's `convert("RGB")`.
- * With `bytes` these are decoded, and `file` is their name in errors.
+ * Decodes a picture (a file or a reference as `readImage` takes it) to RGB: upright by its EXIF orientation, alpha dropped,
+ * colour profile ignored, as Pillow's `convert("RGB")`. With `bytes` these are decoded, and `file` is their name in errors.
  * Errors: DataError naming the file when it is missing or no image.
  */
 export async function decodeImage(file: string, bytes?: Uint8Array): Promise<RgbImage> {
-  try {
-    const { data, info } = await sharp(bytes ?? file, { failOn: "error", ignoreIcc: true })
-      .autoOrient()
-      .toColourspace("srgb")
-      .removeAlpha()
-      .raw()
-      .toBuffer({ resolveWithObject: true });
-    if (info.channels !== 3) throw new Error(`it has ${info.channels} colour channels`);
-    return { data, width: info.width, height: info.height };
-  } catch (cause) {
-    const reason = (cause as Error).message;
-    throw new DataError(`${file} cannot be read as an image: ${reason}. Expected a PNG, JPEG or WebP file.`, {
-      cause,
-    });
-  }
+  return decode(file, bytes ?? (isParquetRef(file) ? await readImage(file) : undefined));
 }
 
 /**
  * Pictures, resized, cropped and mirrored in this order, as a uint8 tensor [N, 3, size, size] that no scope owns: the caller
- * disposes of it. Errors: those of `decodeImage` and of `read`.
+ * disposes of it. Errors: those of `decodeImage` and of `read`; ConfigError for a size below 1.
  */
 export async function loadImages(files: readonly string[], options: LoadImagesOptions): Promise<Tensor> {
-  const { size, crops, flips, read, onProgress, signal, concurrency = 4 } = options;
+  const { size, crops, flips, read, onProgress, signal, concurrency } = options;
   const each = 3 * size * size;
-  const pixels = new Uint8Array(files.length * each);
+  using lease = leaseWorkers({ workers: options.workers, values: files.length * each });
+  const images = keep(empty([files.length, 3, size, size], { dtype: "uint8" }));
   let done = 0;
-  const picture = async (i: number): Promise<Uint8Array> => {
-    const file = files[i]!;
-    const image = await decodeImage(file, await read?.(file, i));
-    const crop = crops && { vertical: crops[2 * i]!, horizontal: crops[2 * i + 1]! };
-    const square = resizeAndCrop(image, size, crop);
-    return flips?.[i] ? mirror(square, size) : square;
-  };
-  signal?.throwIfAborted();
-  await inParallel(files.length, { limit: concurrency, signal }, async (i) => {
-    pixels.set(await picture(i), i * each);
-    onProgress?.(++done, files.length);
-  });
-  return keep(tensor(pixels, { shape: [files.length, 3, size, size] }));
+  try {
+    await preparePictures(files.length, {
+      ...{ read, signal, concurrency, workers: lease.workers },
+      job: (i) => ({
+        file: files[i]!,
+        fit: { size },
+        placement: {
+          crop: crops && { vertical: crops[2 * i]!, horizontal: crops[2 * i + 1]! },
+          mirrored: Boolean(flips?.[i]),
+        },
+      }),
+      use(i, write) {
+        scope(() => images.select(0, i).withBytes(write));
+        onProgress?.(++done, files.length);
+      },
+    });
+    return images;
+  } catch (error) {
+    images.dispose();
+    throw error;
+  }
 }
 
 /** uint8 pictures as float32 in [-1, 1]. */

@@ -27,5 +27,6 @@ def time_calls(fn, warmup, calls):
     return times
 
 
-def print_result(unit, values):
-    print(json.dumps({"unit": unit, "values": values, "libtorch": torch.__version__.split("+")[0]}))
+def print_result(unit, values, digests=None):
+    result = {"unit": unit, "values": values, "libtorch": torch.__version__.split("+")[0], "digests": digests}
+    print(json.dumps(result))
