@@ -63,7 +63,10 @@ export function addSample(program: Program): void {
       .option("--device <name>", "cpu, cuda or cuda:N", "cpu")
       .option("--batch-size <n>", "images denoised together; bounds the memory", wholeNumber(1), 1)
       .option("--vae-tiling", "decode large images in overlapping tiles: less memory, faint seams")
-      .option("--data <dir>", "experiment only: folder of images with captions, parquet files, or OWNER/NAME on the hub")
+      .option(
+        "--data <dir>",
+        "experiment only: folder of images with captions, parquet files, or OWNER/NAME on the hub",
+      )
       .option("--config <file>", "experiment only: YAML file with settings"),
   )
     .addHelpText(

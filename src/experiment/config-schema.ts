@@ -11,7 +11,9 @@ const data = section({
   kind: choice(["birds", "folder"])
     .default("birds")
     .describe("birds: the procedural data set, drawn by the run; folder: your own images"),
-  path: text().optional().describe("folder of images with captions, parquet files, or hf://datasets/OWNER/NAME"),
+  path: text()
+    .optional()
+    .describe("folder of images with captions, parquet files, or hf://datasets/OWNER/NAME"),
   captionColumn: text().optional().describe("column of the captions (default: text, or caption)"),
   validationPath: text()
     .optional()
