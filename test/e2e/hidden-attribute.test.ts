@@ -71,14 +71,11 @@ describe("the imports of stages 1 to 3", () => {
     const named = [...reached.keys()].filter(
       (path) => !path.startsWith(source) && /metadata\.(jsonl|csv|parquet)/.test(read(path)),
     );
-    // Where it is written (waterbirds and label-file.ts read the official download's), and who gives ids and captions of it;
-    // the configuration only names it in messages.
+    // Where it is written (waterbirds and label-file.ts read the official download's), and who gives ids and captions of it.
     expect(named.sort()).toEqual([
       "src/data/birds/write-birds.ts",
       "src/data/image-folder.ts",
       ...["label-file", "prepare", "waterbirds", "write-set"].map((name) => `src/data/prepare/${name}.ts`),
-      "src/experiment/config-schema.ts",
-      "src/experiment/config.ts",
     ]);
     const outside = filesIn("src", [".ts"]).filter((path) => !isTest(path) && !path.startsWith(source));
     const openers = (wanted: RegExp): string[] =>

@@ -63,6 +63,9 @@ export async function compareSamples(
   const prompts = commonPrompts(found, context);
   const keys = keysOf(found.map(({ label }) => label));
   const { size, cautions } = await commonSize(found);
+  // All that may be wrong with what was named is seen before anything is written.
+  using judges = await openPlaces(evaluation.classifiers, device);
+  const files = reference === undefined ? [] : await referenceFiles(reference);
   const folder = join(out, FEATURES);
   const hashing = hashProgress(context, folder);
   const models: JudgedModel[] = [];
@@ -78,8 +81,6 @@ export async function compareSamples(
       pairs: own.map(({ prompt, pair }) => `${prompt}\n${pair}`),
     });
   }
-  using judges = await openPlaces(evaluation.classifiers, device);
-  const files = reference === undefined ? [] : await referenceFiles(reference);
   const table = await evaluateModels(
     {
       ...{ models, prompts, settings: evaluation, seed, device, subject: undefined },
