@@ -129,7 +129,7 @@ export async function runStageCommand(
   overrides: readonly ConfigOverride[] = [],
 ): Promise<void> {
   const { stages } = STAGE_COMMANDS.find((command) => command.name === name)!;
-  const { ChangedStagesError, EXPERIMENT_YAML, UnfinishedStagesError, UserError } =
+  const { ChangedStagesError, comparisonStageNames, EXPERIMENT_YAML, UnfinishedStagesError, UserError } =
     await import("../experiment/index.ts");
   const earlier = join(options.out, EXPERIMENT_YAML);
   const file = options.config ?? (existsSync(earlier) ? earlier : undefined);
@@ -142,7 +142,9 @@ export async function runStageCommand(
   const { runCommand } = await import("./run-command.ts");
   const resume = options.resume === "latest" ? undefined : options.resume;
   try {
-    await runCommand(config, { ...options, resume, only: stages });
+    // What is compared is made by the evaluation, whose settings name it.
+    const further = name === "evaluate" ? comparisonStageNames(config) : [];
+    await runCommand(config, { ...options, resume, only: [...stages, ...further] });
   } catch (error) {
     const given = options.data === undefined ? "" : ` --data ${options.data}`;
     const command = (stage: string | undefined) =>

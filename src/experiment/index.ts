@@ -50,6 +50,7 @@ export { readPrompts } from "./sampling/prompts-file.ts";
 export { sampleRequest, sampleRequestSchema } from "./sampling/request.ts";
 export type { SampleRequest } from "./sampling/request.ts";
 export type { SampleOptions, SampleResult, SamplingPlan } from "./sampling/sample-images.ts";
+export { comparisonStageNames } from "./stages/compared-models.ts";
 export { ChangedStagesError, runStages, UnfinishedStagesError } from "./runner.ts";
 export type { RunOptions, RunResult, StageEvent } from "./runner.ts";
 export type { Progress, Stage, StageContext } from "./stage.ts";

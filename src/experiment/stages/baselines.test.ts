@@ -1,5 +1,5 @@
 // The further rows of the comparison: made on the run's own base, prompts and seeds, each in the way that its name says.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -18,6 +18,7 @@ import { TextToImagePipeline } from "../../pipelines/index.ts";
 import { inferenceMode, scope } from "../../torch/index.ts";
 import type { EvaluationJson } from "../report/index.ts";
 import { DIVERSE_OUTPUTS } from "./baselines.ts";
+import { comparisonStageNames } from "./compared-models.ts";
 import { loadGroups } from "./groups.ts";
 import { openLatentsStage } from "./latents.ts";
 import {
@@ -71,6 +72,27 @@ describe("a run with every comparison", () => {
     expect(readJson<EvaluationJson>(out, "evaluation.json").metrics!.models.map(({ key }) => key)).toEqual([
       "base",
       "guided",
+    ]);
+  }, 60_000);
+});
+
+describe("an evaluation that compares more than the run did", () => {
+  it("makes the further models, and nothing else", async () => {
+    const later = join(root, "later");
+    cpSync(out, later, { recursive: true });
+    for (const stage of ["samples-diverse-prompt", "samples-oracle"])
+      rmSync(join(later, stage), { recursive: true });
+    const compare = ["oracle", "diverse-prompt"];
+    const more = tinyConfig({ evaluation: { compare } });
+    const only = ["classifiers", "evaluation", ...comparisonStageNames(more)];
+    const { events: own } = await run(more, later, { only, force: true });
+    expect(own.filter((event) => event.endsWith("finished")).map((event) => event.split(" ")[0])).toEqual([
+      ...["samples-oracle", "samples-diverse-prompt", "evaluation"],
+    ]);
+    expect(readJson<EvaluationJson>(later, "evaluation.json").metrics!.models.map(({ key }) => key)).toEqual([
+      "base",
+      "guided",
+      ...compare,
     ]);
   }, 60_000);
 });

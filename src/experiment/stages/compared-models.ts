@@ -38,10 +38,28 @@ export const OTHER_WAYS: readonly (ComparedModel & { readonly suffix: string })[
   },
 ];
 
+/** Further ways to find groups that the run compares with its own. */
+export const comparedWays = ({ groups, evaluation }: Pick<ExperimentConfig, "groups" | "evaluation">) =>
+  (["oracle", "reference"] as const).filter(
+    (method) => evaluation.compare.includes(method) && method !== groups.method,
+  );
+
+/** Stages that only the comparison needs: the evaluation's command makes them too. */
+export function comparisonStageNames(config: Pick<ExperimentConfig, "groups" | "evaluation">): string[] {
+  const suffix = groupsSuffix(config);
+  const { compare } = config.evaluation;
+  return [
+    ...comparedWays(config).flatMap((way) => [`groups-${way}`, `guidance-${way}`, `samples-${way}`]),
+    ...(compare.includes("diverse-prompt") ? ["samples-diverse-prompt"] : []),
+    ...(compare.includes("reweighting") ? [`reweighted${suffix}`, `samples-reweighted${suffix}`] : []),
+  ];
+}
+
 /** All models of the configuration, base and guided first. */
 export function comparedModels(config: ExperimentConfig): ComparedModel[] {
   const suffix = groupsSuffix(config);
   const { compare } = config.evaluation;
+  const ways: readonly string[] = comparedWays(config);
   return [
     {
       ...{ key: "base", label: "Base model", stage: "samples-base" },
@@ -51,7 +69,7 @@ export function comparedModels(config: ExperimentConfig): ComparedModel[] {
       ...{ key: "guided", label: "Guided model", stage: `samples${suffix}` },
       description: "The same base with its guidance.",
     },
-    ...OTHER_WAYS.filter((way) => way.suffix !== suffix && (compare as readonly string[]).includes(way.key)),
+    ...OTHER_WAYS.filter(({ key }) => ways.includes(key)),
     ...(compare.includes("diverse-prompt")
       ? [
           {

@@ -6,7 +6,7 @@ import { diverseSamplesStage, reweightedSamplesStage, reweightedStage } from "./
 import { classifiersStage, trainsClassifiers } from "./classifiers.ts";
 import { dataStage } from "./data.ts";
 import { evaluationStage } from "./evaluation.ts";
-import { groupsSuffix } from "./compared-models.ts";
+import { comparedWays, groupsSuffix } from "./compared-models.ts";
 import { columnGroupsStage, fileGroupsStage } from "./given-groups.ts";
 import { groupsStage } from "./groups.ts";
 import { guidanceStage } from "./guidance.ts";
@@ -41,10 +41,7 @@ const withConfig = (stage: Stage, config: ExperimentConfig): Stage => ({
 /** The stages of further rows of the comparison; a row that is the run itself is left out. */
 function comparisonStages(config: ExperimentConfig): Stage[] {
   const suffix = groupsSuffix(config);
-  const ways = (["oracle", "reference"] as const).filter(
-    (method) => config.evaluation.compare.includes(method) && method !== config.groups.method,
-  );
-  const guided = ways.flatMap((method) => {
+  const guided = comparedWays(config).flatMap((method) => {
     const own = { ...config, groups: { ...config.groups, method } };
     const stages = [groupsStageOf(own), guidanceStage(`-${method}`), guidedSamplesStage(`-${method}`)];
     return stages.map((stage) => withConfig(stage, own));
