@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { writeSafetensors } from "../src/checkpoint/index.ts";
 import { writeClassifierFile } from "../src/experiment/classifier/classifier-file.ts";
-import { IMAGENET, normalised, squashed } from "../src/experiment/classifier/preprocess.ts";
+import { IMAGENET, normalised, squashed } from "../src/data/imagenet.ts";
 import { Resnet } from "../src/models/index.ts";
 import { ParamStore } from "../src/nn/index.ts";
 import { noGrad, scope, type Tensor } from "../src/torch/index.ts";

@@ -6,7 +6,7 @@ import type { Resnet } from "../../models/index.ts";
 import { crossEntropyLoss, inferenceMode, scope, tensor } from "../../torch/index.ts";
 import type { SplitMetrics } from "./classifier-file.ts";
 import { BATCHES_AHEAD, type LabelledPictures } from "./pictures.ts";
-import { IMAGENET, normalised } from "./preprocess.ts";
+import { IMAGENET, normalised } from "../../data/imagenet.ts";
 
 export interface MeasureOptions {
   readonly batchSize: number;

@@ -18,7 +18,7 @@ import {
 } from "../../torch/index.ts";
 import { writeClassifierFile } from "./classifier-file.ts";
 import { openClassifier } from "./index.ts";
-import { IMAGENET, normalised, squashed } from "./preprocess.ts";
+import { IMAGENET, normalised, squashed } from "../../data/imagenet.ts";
 
 const device = "cpu";
 let root = "";

@@ -6,7 +6,7 @@ import { largestInRows } from "../../metrics/index.ts";
 import { loadResnet, type Resnet } from "../../models/index.ts";
 import { ConfigError, inferenceMode, scope, ShapeError, type Tensor } from "../../torch/index.ts";
 import { type ClassifierFile, readClassifierFile } from "./classifier-file.ts";
-import { IMAGE_SIZE, IMAGENET, normalised, squashed } from "./preprocess.ts";
+import { IMAGE_SIZE, IMAGENET, normalised, squashed } from "../../data/imagenet.ts";
 
 /** Averages as the reference's metrics_all.json states them. */
 export interface ReportedMetrics {

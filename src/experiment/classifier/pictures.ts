@@ -3,7 +3,7 @@ import { preparePictures } from "../../data/loader/prepare-pictures.ts";
 import { leaseWorkers } from "../../data/loader/shared-workers.ts";
 import { mirror } from "../../data/resize.ts";
 import { empty, keep, type Tensor } from "../../torch/index.ts";
-import { squashTo } from "./preprocess.ts";
+import { squashTo } from "../../data/imagenet.ts";
 
 export interface PictureOptions {
   readonly size: number;

@@ -15,7 +15,7 @@ import { batchesPerEpoch } from "./epoch.ts";
 import { balancedWeights, countsOf, type LabelledSet, labelledSet, PARTS } from "./labels.ts";
 import { checkClassifierOut, closeClassifierOut, openClassifierOut } from "./out-folder.ts";
 import { judge, openParts, type Watching, writeConfusion } from "./parts.ts";
-import { IMAGENET } from "./preprocess.ts";
+import { IMAGENET } from "../../data/imagenet.ts";
 import { readLabels } from "./read-labels.ts";
 import type { TrainClassifierRequest } from "./request.ts";
 import { type EpochRecord, train } from "./train.ts";

@@ -14,7 +14,7 @@ import { measure } from "./measure.ts";
 import { METRICS } from "./out-folder.ts";
 import type { Watching } from "./parts.ts";
 import { BATCHES_AHEAD, type LabelledPictures } from "./pictures.ts";
-import { IMAGENET, normalised } from "./preprocess.ts";
+import { IMAGENET, normalised } from "../../data/imagenet.ts";
 import type { TrainClassifierRequest } from "./request.ts";
 
 /** One finished epoch. */

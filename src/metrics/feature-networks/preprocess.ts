@@ -2,15 +2,13 @@
  * Pictures as the networks of evaluation want them: every function takes uint8 [N, 3, H, W] on the CPU and gives float32.
  * Compared with Pillow, torchvision and torchmetrics in preprocess.test.ts.
  */
-import { pillowResize } from "../../data/pillow-resize.ts";
+import { IMAGENET, normalised, squashed } from "../../data/imagenet.ts";
 import { INCEPTION_SIZE, VGG16_SIZE } from "../../models/index.ts";
-import { arange, cat, scope, tensor, upsampleBicubic2dAa, upsampleNearest2d } from "../../torch/index.ts";
+import { arange, cat, scope, upsampleBicubic2dAa, upsampleNearest2d } from "../../torch/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 
 /** Side of the squares that the reference compares. */
 const REFERENCE_SIZE = 255;
-const IMAGENET_MEAN = [0.485, 0.456, 0.406];
-const IMAGENET_STD = [0.229, 0.224, 0.225];
 
 /**
  * Inception's input as clean-fid makes it (Parmar et al. 2022, https://arxiv.org/abs/2104.11222): antialiased bicubic
@@ -29,7 +27,7 @@ export const cleanInceptionInput = (images: Tensor): Tensor =>
  */
 export const referenceInceptionInput = (images: Tensor): Tensor =>
   eachPicture(images, (image) =>
-    inceptionRange(tensorflowResize(pillowSquare(image, REFERENCE_SIZE).to("float32"), INCEPTION_SIZE)),
+    inceptionRange(tensorflowResize(squashed(image, REFERENCE_SIZE).to("float32"), INCEPTION_SIZE)),
   );
 
 /** (x - 128) / 128, as in TensorFlow's graph. */
@@ -37,16 +35,12 @@ const inceptionRange = (images: Tensor): Tensor => images.sub(128).div(128);
 
 /** VGG-16's input as torchvision's networks were trained: squares of 224 pixels by Pillow, ImageNet's mean and deviation. */
 export const imagenetInput = (images: Tensor): Tensor =>
-  eachPicture(images, (image) => {
-    const scaled = pillowSquare(image, VGG16_SIZE).to("float32").div(255);
-    const perChannel = (values: readonly number[]) => tensor(values).view([3, 1, 1]);
-    return scaled.sub(perChannel(IMAGENET_MEAN)).div(perChannel(IMAGENET_STD));
-  });
+  eachPicture(images, (image) => normalised(squashed(image, VGG16_SIZE), { ...IMAGENET, device: "cpu" }));
 
 /** VGG-16's input as the reference has it: squares of 255 pixels, every so many of which are left out, in [0, 1]. */
 export const referenceVggInput = (images: Tensor): Tensor =>
   eachPicture(images, (image) => {
-    const scaled = pillowSquare(image, REFERENCE_SIZE).to("float32").div(255);
+    const scaled = squashed(image, REFERENCE_SIZE).to("float32").div(255);
     return upsampleNearest2d(scaled, [VGG16_SIZE, VGG16_SIZE]);
   });
 
@@ -58,15 +52,6 @@ function eachPicture(images: Tensor, prepare: (image: Tensor) => Tensor): Tensor
   return scope(() =>
     cat(Array.from({ length: images.shape[0]! }, (_, i) => scope(() => prepare(images.slice(0, i, i + 1))))),
   );
-}
-
-/** One picture, uint8 [1, 3, H, W], squeezed into a square as by torchvision's Resize((size, size)) on a Pillow image. */
-function pillowSquare(image: Tensor, size: number): Tensor {
-  const [, , height = 0, width = 0] = image.shape;
-  if (height === size && width === size) return image;
-  const data = image.squeeze(0).permute([1, 2, 0]).contiguous().toArray() as Uint8Array;
-  const whole = { newWidth: size, newHeight: size, left: 0, top: 0, size };
-  return tensor(pillowResize({ data, width, height }, whole), { shape: [1, 3, size, size] });
 }
 
 /** TensorFlow 1's resize_bilinear without aligned corners: output i lies at i * in / out, between its two neighbours. */

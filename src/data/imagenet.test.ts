@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { ownGolden } from "../../../test/own-golden.ts";
-import { relativeError } from "../../../test/tensors.ts";
-import { pillowResize } from "../../data/pillow-resize.ts";
-import { fitWindow } from "../../data/resize.ts";
-import { scope, tensor } from "../../torch/index.ts";
-import { IMAGENET, normalised, squashed, squashTo } from "./preprocess.ts";
+import { ownGolden } from "../../test/own-golden.ts";
+import { relativeError } from "../../test/tensors.ts";
+import { pillowResize } from "./pillow-resize.ts";
+import { fitWindow } from "./resize.ts";
+import { scope, tensor } from "../torch/index.ts";
+import { IMAGENET, normalised, squashed, squashTo } from "./imagenet.ts";
 
 const { get } = ownGolden("resnet");
 const device = "cpu";

@@ -1,8 +1,8 @@
-// Pictures as the classifiers see them, in training and in evaluation alike: squashed to a square whatever their shape
-// (torchvision's Resize((s, s)) on PIL images), then normalised as for ImageNet.
-import { pillowResize } from "../../data/pillow-resize.ts";
-import { type Fit, fitWindow } from "../../data/resize.ts";
-import { scope, type Tensor, tensor } from "../../torch/index.ts";
+// Pictures as networks that were trained on ImageNet see them: squashed to a square whatever their shape (torchvision's
+// Resize((s, s)) on PIL images), then normalised. The classifiers' training and evaluation and VGG-16 share it.
+import { pillowResize } from "./pillow-resize.ts";
+import { type Fit, fitWindow } from "./resize.ts";
+import { scope, type Tensor, tensor } from "../torch/index.ts";
 
 /** Means and standard deviations of ImageNet's channels, for values from 0 to 1. */
 export const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
