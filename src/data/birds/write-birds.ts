@@ -1,10 +1,11 @@
 /** Writes the Birds data set as an ordinary image folder: train/ and validation/ with PNG files and metadata.jsonl. */
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import sharp from "sharp";
 import { DataError } from "../../torch/index.ts";
 import { Random } from "../random.ts";
+import { writeWholeFolder } from "../whole-folder.ts";
 import { caption, sceneContent, type Place, type Pose, type Subject } from "./scene.ts";
 
 export interface WriteBirdsOptions {
@@ -51,24 +52,25 @@ export async function writeBirds(outDir: string, options: WriteBirdsOptions = {}
   const { poseBalance, onProgress, signal } = options;
   checkOptions({ train, validation, size, seed }, { balance, poseBalance: poseBalance ?? 1 });
   const target = resolve(outDir);
-  checkTarget(target, force);
-  signal?.throwIfAborted();
-  const temporary = `${target}.partial-${process.pid}-${Date.now().toString(36)}`;
-  let done = 0;
-  try {
+  const whole = {
+    ...{ check: () => checkTarget(target, force), signal },
+    failure: `Birds cannot be written to ${target}`,
+  };
+  await writeWholeFolder(target, whole, async (folder) => {
+    let done = 0;
     for (const [split, count, share] of [
       ["train", train, balance],
       ["validation", validation, 0.5],
     ] as const) {
       const poseShare = poseBalance === undefined ? undefined : split === "train" ? poseBalance : 0.5;
       const rows = birdRows(split, count, share, seed, poseShare);
-      await mkdir(join(temporary, split), { recursive: true });
+      await mkdir(join(folder, split), { recursive: true });
       const first = done;
       const starts = Array.from({ length: Math.ceil(count / SHEET ** 2) }, (_, i) => i * SHEET ** 2);
       const work = async (): Promise<void> => {
         for (let start = starts.shift(); start !== undefined; start = starts.shift()) {
           signal?.throwIfAborted();
-          const written = await writeSheet(join(temporary, split), rows, { start, split, seed, size });
+          const written = await writeSheet(join(folder, split), rows, { start, split, seed, size });
           done += written;
           onProgress?.(done, train + validation);
         }
@@ -78,28 +80,13 @@ export async function writeBirds(outDir: string, options: WriteBirdsOptions = {}
       for (const end of ends) if (end.status === "rejected") throw end.reason;
       if (done - first !== count) throw new Error(`wrote ${done - first} of ${count} ${split} pictures`);
       await writeFile(
-        join(temporary, split, "metadata.jsonl"),
+        join(folder, split, "metadata.jsonl"),
         rows.map((row) => `${JSON.stringify(row)}\n`).join(""),
       );
     }
     const parameters = { format: "birds", version: 1, seed, train, validation, balance, poseBalance, size };
-    await writeFile(join(temporary, "birds.json"), `${JSON.stringify(parameters, null, 2)}\n`);
-    checkTarget(target, force);
-    // An old folder steps aside first, so that a crash between the two renames loses neither.
-    const old = `${temporary}-old`;
-    const replaces = existsSync(target);
-    if (replaces) await rename(target, old);
-    await rename(temporary, target);
-    if (replaces) await rm(old, { recursive: true, force: true });
-  } catch (error) {
-    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
-    const code = (error as NodeJS.ErrnoException | undefined)?.code;
-    if (code === undefined || error instanceof DataError || signal?.aborted) throw error;
-    const advice = code === "ENOSPC" ? "Free some disk space" : "Choose a folder that can be written to";
-    throw new DataError(`Birds cannot be written to ${target}: ${(error as Error).message}. ${advice}.`, {
-      cause: error,
-    });
-  }
+    await writeFile(join(folder, "birds.json"), `${JSON.stringify(parameters, null, 2)}\n`);
+  });
 }
 
 const usually: Record<Subject, { place: Place; rarePlace: Place; pose: Pose; rarePose: Pose }> = {

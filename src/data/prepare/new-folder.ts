@@ -1,8 +1,8 @@
 /** A folder that appears whole or not at all, and never in place of something that is not ours. */
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
-import { rename, rm } from "node:fs/promises";
 import { join, relative, resolve, sep, isAbsolute } from "node:path";
 import { DataError } from "../../torch/errors.ts";
+import { writeWholeFolder } from "../whole-folder.ts";
 
 /** Summary of a prepared data set; it marks the folder as ours. */
 export const SUMMARY = "dataset.json";
@@ -44,30 +44,15 @@ function isPrepared(folder: string): boolean {
 
 /**
  * Lets `fill` write into a temporary folder beside `target` and renames it at the end; after any failure nothing is left.
- * Errors: those of `checkTarget` and `fill`; DataError for what the disk refuses; the signal's reason when aborted.
+ * Errors: those of `checkTarget` and of `writeWholeFolder`.
  */
-export async function writeNewFolder(
+export const writeNewFolder = (
   target: string,
   { signal, ...options }: TargetOptions & { readonly signal?: AbortSignal | undefined },
   fill: (folder: string) => Promise<void>,
-): Promise<void> {
-  checkTarget(target, options);
-  const temporary = `${target}.partial-${process.pid}-${Date.now().toString(36)}`;
-  try {
-    await fill(temporary);
-    signal?.throwIfAborted();
-    checkTarget(target, options);
-    // An old folder steps aside first, so that a crash between the two renames loses neither.
-    const old = `${temporary}-old`;
-    const replaces = existsSync(target);
-    if (replaces) await rename(target, old);
-    await rename(temporary, target);
-    if (replaces) await rm(old, { recursive: true, force: true });
-  } catch (error) {
-    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === undefined || error instanceof DataError || signal?.aborted) throw error;
-    const advice = code === "ENOSPC" || code === "EDQUOT" ? "Free some disk space" : "Choose another folder";
-    throw new DataError(`${target} cannot be written: ${message}. ${advice}.`, { cause: error });
-  }
-}
+): Promise<void> =>
+  writeWholeFolder(
+    target,
+    { check: () => checkTarget(target, options), failure: `${target} cannot be written`, signal },
+    fill,
+  );
