@@ -104,8 +104,8 @@ function scratchText(architecture: ClassifierPlan["architecture"]): string {
   const path = networkPath(architecture);
   const how =
     path === undefined
-      ? `get them by \`invdiff download network ${architecture}\` and give the file that it names by --init`
-      : `they are here: --init ${path}`;
+      ? `get them by \`invdiff download network ${architecture}\` and add --init ${architecture}`
+      : `they are here: --init ${architecture}`;
   return `trained from scratch; ImageNet weights make better classifiers of few images (${how})`;
 }
 

@@ -20,7 +20,7 @@ export function addTrainClassifier(program: Program): void {
         "resnet50",
       ] as const),
     )
-    .option("--init <file>", "weights to start from, such as torchvision's ImageNet checkpoint")
+    .option("--init <file>", "weights to start from: a file, or resnet18 or resnet50 as they were downloaded")
     .option("--image-size <pixels>", "images are squashed to this square", wholeNumber(32), 224)
     .option("--epochs <n>", "passes over the training images", wholeNumber(1), 10)
     .option("--batch-size <n>", "images per step", wholeNumber(2), 64)
@@ -42,7 +42,7 @@ export function addTrainClassifier(program: Program): void {
       "after",
       "\nThe epoch with the best F1 on the validation images stays. Examples:\n" +
         "  invdiff download network resnet18\n" +
-        "  invdiff train-classifier --data celeba --label Male --init resnet18-f37072fd.pth --out male\n" +
+        "  invdiff train-classifier --data celeba --label Male --init resnet18 --out male\n" +
         "  invdiff train-classifier --data faces --label gender --label race --balance --out classifiers",
     )
     .action(async (options) => {

@@ -1,5 +1,7 @@
 // What `invdiff train-classifier` is asked for. The defaults are those of the reference's train_classifier.py.
+import { existsSync } from "node:fs";
 import { z } from "zod";
+import { networkPath } from "../../hub/index.ts";
 import { UserError } from "../../torch/errors.ts";
 
 const text = z.string().min(1);
@@ -13,7 +15,9 @@ export const trainClassifierSchema = z.strictObject({
     .enum(["resnet18", "resnet50"])
     .optional()
     .describe("network; default: that of --init, else resnet18"),
-  init: text.optional().describe("weights to start from, such as an ImageNet checkpoint of torchvision"),
+  init: text
+    .optional()
+    .describe("weights to start from: a file, or resnet18 or resnet50 as they were downloaded"),
   imageSize: whole(32, 4096).default(224).describe("pixels; images are squashed to a square"),
   epochs: whole(1, 100_000).default(10),
   batchSize: whole(2, 65_536).default(64),
@@ -35,10 +39,24 @@ export const trainClassifierSchema = z.strictObject({
 
 export type TrainClassifierRequest = z.output<typeof trainClassifierSchema>;
 
+/** The downloaded weights of this name, where no file is called so. Errors: UserError when they are not there. */
+function initFile(init: string): string {
+  if (existsSync(init) || (init !== "resnet18" && init !== "resnet50")) return init;
+  const path = networkPath(init);
+  if (path === undefined)
+    throw new UserError(
+      `There is no file ${init}, and the network of this name is not on this machine. Get it: invdiff download network ${init}`,
+    );
+  return path;
+}
+
 /** A checked request with all defaults. Errors: UserError naming every option that does not fit. */
 export function trainClassifierRequest(given: z.input<typeof trainClassifierSchema>): TrainClassifierRequest {
   const result = trainClassifierSchema.safeParse(given);
-  if (result.success) return result.data;
+  if (result.success) {
+    const { init, ...rest } = result.data;
+    return { ...rest, ...(init !== undefined && { init: initFile(init) }) };
+  }
   const problems = result.error.issues.map(({ path, message }) => {
     const value = (given as Record<PropertyKey, unknown>)[path[0] ?? ""];
     return `${path.join(".")}: ${message} (given: ${JSON.stringify(value)})`;
