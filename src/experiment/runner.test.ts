@@ -210,6 +210,23 @@ describe("one stage alone", () => {
     );
   });
 
+  it("takes the fingerprints of what it needs, and of nothing else", async () => {
+    const looked: string[] = [];
+    const watched = (name: string, needs: string[] = []): Stage => ({
+      ...toyStage(name, { needs }),
+      inputs: () => {
+        looked.push(name);
+        return {};
+      },
+    });
+    await run([watched("base"), watched("groups", ["base"]), watched("evaluation", ["groups"])]);
+    looked.length = 0;
+    await run([watched("base"), watched("groups", ["base"]), watched("evaluation", ["groups"])], {
+      only: ["groups"],
+    });
+    expect(new Set(looked)).toEqual(new Set(["base", "groups"]));
+  });
+
   it("refuses needed stages of other inputs", async () => {
     await run(pair());
     await expect(run(pair({ steps: 4 }), { only: ["groups"], force: true })).rejects.toThrow(

@@ -69,11 +69,13 @@ export async function runStages(
   const out = resolve(options.out);
   checkOut(out);
   try {
+    // Fingerprints take time: those of the stages that are asked for, and no others.
+    const selected = only === undefined ? stages : selectStages(stages, only);
     const planned = async () => {
-      const plan = await planStages(stages, config, out);
-      const selected = only === undefined ? plan : selectStages(plan, only);
-      if (!force) refuseChanged(selected);
-      return selected;
+      const plan = await planStages(selected, config, out);
+      if (only !== undefined) requireFinished(plan, only);
+      if (!force) refuseChanged(plan);
+      return plan;
     };
     // A refusal shall leave no new folder behind.
     if (!existsSync(out)) await planned();
@@ -163,26 +165,33 @@ function rememberTime(dir: string, partial: Parameters<typeof writePartial>[1]):
   }
 }
 
-/** The stages named by `only` and, before them, everything that they need, which must be finished. */
-function selectStages(plan: readonly PlannedStage[], only: readonly string[]): PlannedStage[] {
-  const isTarget = (name: string) => only.some((kind) => name === kind || name.startsWith(`${kind}-`));
-  const targets = plan.map(({ stage }) => stage.name).filter(isTarget);
-  if (targets.length === 0) {
-    const names = plan.map(({ stage }) => stage.name).join(", ");
+/** "groups" also means "groups-oracle". */
+const isTarget = (name: string, only: readonly string[]): boolean =>
+  only.some((kind) => name === kind || name.startsWith(`${kind}-`));
+
+/** The stages named by `only` and, before them, everything that they need. */
+function selectStages(stages: readonly Stage[], only: readonly string[]): Stage[] {
+  const wanted = new Set(stages.map(({ name }) => name).filter((name) => isTarget(name, only)));
+  if (wanted.size === 0) {
+    const names = stages.map(({ name }) => name).join(", ");
     throw new UserError(`There is no stage ${only.join(", ")}; expected one of ${names}.`);
   }
-  const wanted = new Set(targets);
-  for (const { stage } of plan.toReversed())
-    if (wanted.has(stage.name)) for (const need of stage.needs) wanted.add(need);
-  const selected = plan.filter(({ stage }) => wanted.has(stage.name));
-  const unfinished = selected.filter(({ stage, state }) => !isTarget(stage.name) && state !== "finished");
+  for (const { name, needs } of stages.toReversed())
+    if (wanted.has(name)) for (const need of needs) wanted.add(need);
+  return stages.filter(({ name }) => wanted.has(name));
+}
+
+/** What the stages named by `only` need must be finished. */
+function requireFinished(plan: readonly PlannedStage[], only: readonly string[]): void {
+  const unfinished = plan.filter(({ stage, state }) => !isTarget(stage.name, only) && state !== "finished");
   refuseChanged(
     unfinished.filter(({ state }) => state === "changed"),
     { isNeeded: true },
   );
   const names = unfinished.map(({ stage }) => stage.name);
-  if (names.length > 0) throw new UnfinishedStagesError(targets.at(-1) ?? "", names);
-  return selected;
+  if (names.length === 0) return;
+  const target = plan.findLast(({ stage }) => isTarget(stage.name, only))!;
+  throw new UnfinishedStagesError(target.stage.name, names);
 }
 
 /** A stage was asked for alone, but stages that it needs are not finished. */
