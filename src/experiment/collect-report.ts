@@ -9,7 +9,7 @@ import { type Manifest, readManifest } from "./manifest.ts";
 import { type EvaluationJson, reportJson, type ReportData } from "./report/index.ts";
 import { reportGallery, reportProfile } from "./report-groups.ts";
 import { extremeGrids, sampleGrids } from "./report-pictures.ts";
-import { allModels, allRows, type OtherEvaluation, reportModel } from "./report-rows.ts";
+import { allModels, allRows, type OtherEvaluation, reportClassifier, reportModel } from "./report-rows.ts";
 import { OTHER_WAYS } from "./stages/compared-models.ts";
 import { type EvaluationResult, readEvaluationResult } from "./stages/evaluation.ts";
 import type { GroupsSummary } from "./stages/groups.ts";
@@ -152,19 +152,7 @@ async function reportData({
       ...(groups.found ? await reportGallery(out, config, result) : { captions: [] }),
       ...agreementOf(result),
     },
-    classifiers: Object.entries(result.classifiers).map(([name, own]) => {
-      const { accuracy, accuracyInterval, heldOutImages, architecture, values, confusion } = own;
-      const { precision, recall, f1, auc } = own;
-      const metrics = Object.entries({ precision, recall, f1, auc }).filter(
-        ([, value]) => value !== undefined,
-      );
-      return {
-        ...{ name, heldOutImages, accuracy: { value: accuracy, interval: accuracyInterval } },
-        ...(architecture !== undefined && { architecture }),
-        ...(values && confusion && { confusion: { values, counts: confusion } }),
-        ...(metrics.length > 0 && { metrics: Object.fromEntries(metrics) as Record<string, number> }),
-      };
-    }),
+    classifiers: Object.entries(result.classifiers).map(([name, own]) => reportClassifier(name, own)),
     extremes: extremeGrids(sampled.slice(0, 2), summary, result),
     stages: manifests.map(({ stage, seconds, peakMemoryBytes }) => ({
       ...{ stage, seconds, peakBytes: peakMemoryBytes },

@@ -1,11 +1,10 @@
 // Pictures for the report: samples and training images as PNG bytes with words for those who do not see them.
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 
 import type { ImageGrid, ReportImage, ReportSamples } from "./report/index.ts";
 import type { EvaluationResult } from "./stages/evaluation.ts";
 import type { ImagePredictions } from "./stages/model-evaluation.ts";
-import { promptFolder, type SamplesSummary } from "./stages/samples.ts";
+import { sampleFile, type SamplesSummary } from "./stages/samples.ts";
 
 /** Samples shown of each model and prompt: the first seeds, not picked by hand. */
 const SHOWN = 16;
@@ -22,22 +21,17 @@ type Attribute = EvaluationResult["attribute"];
 
 function picture(
   model: SampledModel,
-  { prompts, perPrompt }: SamplesSummary,
+  summary: SamplesSummary,
   index: number,
   attribute: Attribute,
 ): ReportImage {
+  const { prompts, perPrompt } = summary;
   const prompt = Math.floor(index / perPrompt);
   const number = index % perPrompt;
-  const file = join(
-    model.dir,
-    "images",
-    promptFolder(prompts[prompt]!, prompt),
-    `${String(number).padStart(4, "0")}.png`,
-  );
   const tag = model.predicted && attribute ? attribute.values[model.predicted.labels[index]!] : undefined;
   const seen = tag ? `, ${attribute!.name}: ${tag}` : "";
   return {
-    bytes: readFileSync(file),
+    bytes: readFileSync(sampleFile(model.dir, summary, index)),
     alt: `${model.label}, ${prompts[prompt]}, sample ${number + 1}${seen}`,
     ...(tag ? { tag } : {}),
   };

@@ -1,6 +1,6 @@
 // The rows of the report's metric table, and its models, from the evaluation's table and those of other ways to find groups
 // that were evaluated in the same folder.
-import type { ModelEvaluation, ReportMetric, ReportModel } from "./report/index.ts";
+import type { ClassifierEvaluation, ReportClassifier, ReportMetric, ReportModel } from "./report/index.ts";
 import type { EvaluatedModel, EvaluationResult } from "./stages/evaluation.ts";
 
 /** Another evaluation whose guided model is a further row. */
@@ -68,7 +68,9 @@ export function reportModel(
       correctedBiasPerPrompt: perPrompt("biasCorrected"),
       promptAccuracy: value("promptAccuracy"),
     }),
-    ...(evaluation.bias !== null && { sharesPerPrompt: sharesOf(evaluation) }),
+    ...(evaluation.bias !== null && {
+      sharesPerPrompt: sharesOf(Object.values(evaluation.attributeCounts).map((own) => Object.values(own))),
+    }),
     ...(evaluation.fid !== null && { fid: { value: evaluation.fid } }),
     ...(evaluation.attributes && {
       furtherBias: Object.entries(evaluation.attributes).flatMap(([attribute, own]) =>
@@ -85,9 +87,22 @@ export function reportModel(
   };
 }
 
-const sharesOf = ({ attributeCounts }: ModelEvaluation): number[][] =>
-  Object.values(attributeCounts).map((byValue) => {
-    const row = Object.values(byValue);
+/** Share of each value, by prompt. */
+export const sharesOf = (counts: readonly (readonly number[])[]): number[][] =>
+  counts.map((row) => {
     const total = row.reduce((sum, count) => sum + count, 0);
     return row.map((count) => count / total);
   });
+
+/** A classifier as the report shows it. */
+export function reportClassifier(name: string, own: ClassifierEvaluation): ReportClassifier {
+  const { accuracy, accuracyInterval, heldOutImages, architecture, values, confusion } = own;
+  const { precision, recall, f1, auc } = own;
+  const metrics = Object.entries({ precision, recall, f1, auc }).filter(([, value]) => value !== undefined);
+  return {
+    ...{ name, heldOutImages, accuracy: { value: accuracy, interval: accuracyInterval } },
+    ...(architecture !== undefined && { architecture }),
+    ...(values && confusion && { confusion: { values, counts: confusion } }),
+    ...(metrics.length > 0 && { metrics: Object.fromEntries(metrics) }),
+  };
+}

@@ -1,9 +1,10 @@
 // A feature space that needs no further file: the latents of the model's own autoencoder, averaged to 4 x 4.
 import { toModelRange } from "../../data/index.ts";
 import type { FeatureNetwork } from "../../metrics/index.ts";
-import { adaptiveAvgPool2d, inferenceMode, keep, scope } from "../../torch/index.ts";
+import { adaptiveAvgPool2d } from "../../torch/index.ts";
 import type { ExperimentConfig } from "../config.ts";
 import { hashJson } from "../hash.ts";
+import { frozen } from "../stages/map-batches.ts";
 import { modelHash, openVae } from "../stages/materials.ts";
 
 /** Errors: those of loading the model folder's autoencoder. */
@@ -22,14 +23,10 @@ export async function autoencoderFeatures(config: ExperimentConfig): Promise<Fea
       device: config.device.replace(/:\d+$/, ""),
     }),
     features: (images) =>
-      keep(
-        inferenceMode(() =>
-          scope(() => {
-            const latents = vae.encode(toModelRange(images).to(config.device)).mode();
-            return adaptiveAvgPool2d(latents, [4, 4]).flatten(1).to("cpu");
-          }),
-        ),
-      ),
+      frozen(() => {
+        const latents = vae.encode(toModelRange(images).to(config.device)).mode();
+        return adaptiveAvgPool2d(latents, [4, 4]).flatten(1).to("cpu");
+      }),
     [Symbol.dispose]() {
       vae[Symbol.dispose]();
     },

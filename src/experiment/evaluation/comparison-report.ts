@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { biasFloor } from "../../metrics/index.ts";
 import type { ExperimentConfig } from "../config-schema.ts";
 import type { ReportData, ReportImage } from "../report/index.ts";
+import { reportClassifier, sharesOf } from "../report-rows.ts";
 import { attributeCounts } from "./bias-rows.ts";
 import { classifierQuality } from "./classifier-quality.ts";
 import type { EvaluationTable } from "./evaluate-models.ts";
@@ -48,12 +49,7 @@ export async function comparisonReport({
       return {
         ...{ key, label, description },
         ...(bias && { bias, biasPerPrompt: perPrompt("bias", m)! }),
-        ...(counts && {
-          sharesPerPrompt: counts[m]!.map((row) => {
-            const total = row.reduce((sum, count) => sum + count, 0);
-            return row.map((count) => count / total);
-          }),
-        }),
+        ...(counts && { sharesPerPrompt: sharesOf(counts[m]!) }),
       };
     }),
     metrics: rows,
@@ -75,15 +71,7 @@ export async function comparisonReport({
     curves: [],
     classifiers: attributes.flatMap(({ judge }) => {
       const quality = classifierQuality(judge);
-      if (!quality) return [];
-      const { accuracy, accuracyInterval, heldOutImages, confusion, values } = quality;
-      return [
-        {
-          ...{ name: judge.column, heldOutImages, architecture: judge.architecture },
-          accuracy: { value: accuracy, interval: accuracyInterval },
-          ...(confusion && values && { confusion: { values, counts: confusion } }),
-        },
-      ];
+      return quality ? [reportClassifier(judge.column, quality)] : [];
     }),
     stages: [],
     settingsYaml: settingsText(settings),

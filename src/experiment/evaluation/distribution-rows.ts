@@ -13,8 +13,7 @@ import {
 } from "../../metrics/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import type { ReportMetric } from "../report/index.ts";
-import type { WorkContext } from "./network-rows.ts";
-import { comparisonsWithBase, type JudgedModel, measured, strataOf } from "./models.ts";
+import { comparisonsWithBase, type JudgedModel, measured, strataOf, type WorkContext } from "./models.ts";
 
 export interface DistributionOptions extends WorkContext {
   readonly prompts: number;

@@ -7,9 +7,8 @@ import { type BootstrapOptions, diversityEstimate, imagePairs, type Lpips } from
 import { scope, type Tensor, upsampleBilinear2dAa, writeFileAtomic } from "../../torch/index.ts";
 import { hashJson } from "../hash.ts";
 import type { ReportMetric } from "../report/index.ts";
-import type { StageContext } from "../stage.ts";
 import { rowsOf } from "./image-set.ts";
-import type { JudgedModel } from "./models.ts";
+import type { JudgedModel, WorkContext } from "./models.ts";
 
 /** Larger images are made smaller first: the pairs of 32 images of 512 pixels would take minutes on a processor. */
 const LARGEST = 256;
@@ -26,9 +25,7 @@ export const chosenImages = (
       .slice(0, images),
   ).filter((rows) => rows.length > 1);
 
-type Context = Partial<Pick<StageContext, "signal" | "progress">>;
-
-export interface LpipsOptions extends Context {
+export interface LpipsOptions extends WorkContext {
   /** Where distances are kept, under the network and the pictures. */
   readonly folder: string;
   /** SHA-256 of the network's weights. */

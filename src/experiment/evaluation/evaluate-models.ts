@@ -7,8 +7,8 @@ import { biasRows, type JudgedAttribute } from "./bias-rows.ts";
 import { FeatureTables } from "./feature-tables.ts";
 import type { ImageSet } from "./image-set.ts";
 import type { AttributeJudge } from "./judge.ts";
-import { arePaired, baseIndex, type JudgedModel } from "./models.ts";
-import { clipRows, distributionRows, diversityRows, type WorkContext } from "./network-rows.ts";
+import { arePaired, baseIndex, type JudgedModel, type WorkContext } from "./models.ts";
+import { clipRows, distributionRows, diversityRows } from "./network-rows.ts";
 import type { FoundNetworks } from "./networks.ts";
 import { promptAccuracyRow } from "./prompt-rows.ts";
 

@@ -6,6 +6,7 @@ import type { ResnetClassifier } from "../../models/index.ts";
 import { inferenceMode, keep, scope, type Tensor, tensor } from "../../torch/index.ts";
 import { type AttributeClassifier, openClassifier } from "../classifier/index.ts";
 import { sha256 } from "../hash.ts";
+import { frozen } from "../stages/map-batches.ts";
 
 /** How good a classifier is on held-out pictures. */
 export interface JudgeQuality {
@@ -61,8 +62,7 @@ export const classifierFeatures = (
     name: `features of the evaluation classifier (${dimensions} numbers per image)`,
     dimensions,
     key: sha256(`classifier features 1 ${hash} ${kindOf(device)}`),
-    features: (images) =>
-      keep(inferenceMode(() => scope(() => model.features(toModelRange(images).to(device)).to("cpu")))),
+    features: (images) => frozen(() => model.features(toModelRange(images).to(device)).to("cpu")),
     [Symbol.dispose]() {
       model[Symbol.dispose]();
     },

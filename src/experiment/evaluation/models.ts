@@ -1,7 +1,11 @@
 // The models of a comparison: whose images they are, for which prompts, and which images of two models belong together.
 import type { Estimate } from "../../metrics/index.ts";
 import type { Measured, ReportComparison } from "../report/index.ts";
+import type { StageContext } from "../stage.ts";
 import type { ImageSet } from "./image-set.ts";
+
+/** Who stops the work, who is told. */
+export type WorkContext = Partial<Pick<StageContext, "signal" | "progress">>;
 
 export interface JudgedModel {
   readonly key: string;

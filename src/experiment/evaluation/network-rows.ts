@@ -9,15 +9,13 @@ import {
 } from "../../metrics/index.ts";
 import { hashJson } from "../hash.ts";
 import type { ReportMetric, SkippedMetric } from "../report/index.ts";
-import type { StageContext } from "../stage.ts";
 import { coverageRows, distanceRows } from "./distribution-rows.ts";
 import { chosenImages, diversityRow, featureDistances, lpipsDistances } from "./diversity.ts";
 import type { EvaluationRequest } from "./evaluate-models.ts";
 import type { FeatureTables } from "./feature-tables.ts";
+import type { WorkContext } from "./models.ts";
 import { isFound } from "./networks.ts";
 import { clipRow } from "./prompt-rows.ts";
-
-export type WorkContext = Partial<Pick<StageContext, "signal" | "progress">>;
 
 export interface Work extends WorkContext {
   readonly request: EvaluationRequest;

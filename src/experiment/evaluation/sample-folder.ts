@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { DataError } from "../../torch/errors.ts";
 import { IMAGE_MANIFEST, readRecords } from "../sampling/manifest.ts";
 import { readJsonIfThere } from "../stages/materials.ts";
-import { promptFolder, type SamplesSummary } from "../stages/samples.ts";
+import { sampleFile, type SamplesSummary } from "../stages/samples.ts";
 
 export interface SampledImage {
   readonly file: string;
@@ -55,7 +55,7 @@ function fromStage(dir: string): SampledImage[] {
     throw new DataError(`${path} is no list of a run's samples. Sample them again, or give another folder.`);
   return prompts.flatMap((prompt, p) =>
     Array.from({ length: perPrompt }, (_, i) => ({
-      file: join(dir, "images", promptFolder(prompt, p), `${String(i).padStart(4, "0")}.png`),
+      file: sampleFile(dir, { prompts, perPrompt }, p * perPrompt + i),
       prompt,
       pair: String(firstSeed + p * perPrompt + i),
     })),

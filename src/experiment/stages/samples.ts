@@ -153,25 +153,34 @@ export const promptFolder = (prompt: string, index: number): string =>
     .replace(/^-|-$/g, "")
     .slice(0, 60)}`;
 
+/** Folder of a prompt's PNG files in a samples stage's own. */
+const pngFolder = (dir: string, prompts: readonly string[], prompt: number): string =>
+  join(dir, "images", promptFolder(prompts[prompt]!, prompt));
+
+/** PNG file of the image at this place, prompt by prompt. */
+export const sampleFile = (
+  dir: string,
+  { prompts, perPrompt }: Pick<SamplesSummary, "prompts" | "perPrompt">,
+  index: number,
+): string =>
+  join(
+    pngFolder(dir, prompts, Math.floor(index / perPrompt)),
+    `${String(index % perPrompt).padStart(4, "0")}.png`,
+  );
+
 async function writePngs(
   dir: string,
   parts: readonly Tensor[],
-  { prompts, perPrompt }: { prompts: readonly string[]; perPrompt: number },
+  summary: Pick<SamplesSummary, "prompts" | "perPrompt">,
 ): Promise<void> {
-  const folders = prompts.map((prompt, i) => join(dir, "images", promptFolder(prompt, i)));
-  for (const folder of folders) mkdirSync(folder, { recursive: true });
+  for (const prompt of summary.prompts.keys())
+    mkdirSync(pngFolder(dir, summary.prompts, prompt), { recursive: true });
   let index = 0;
   for (const part of parts) {
     const pictures = part.unbind(0);
     const first = index;
     index += pictures.length;
-    await Promise.all(
-      pictures.map((picture, i) => {
-        const position = first + i;
-        const name = `${String(position % perPrompt).padStart(4, "0")}.png`;
-        return savePng(join(folders[Math.floor(position / perPrompt)]!, name), picture);
-      }),
-    );
+    await Promise.all(pictures.map((picture, i) => savePng(sampleFile(dir, summary, first + i), picture)));
     for (const picture of pictures) picture.dispose();
   }
 }
