@@ -8,6 +8,11 @@ void initTensor(napi_env, napi_value);
 void initAutograd(napi_env, napi_value);
 void initRandom(napi_env, napi_value);
 void initMemory(napi_env, napi_value);
+void initLibrary(napi_env, napi_value);
+void initAccelerator(napi_env, napi_value);
+void initGraphs(napi_env, napi_value);
+void initPrecision(napi_env, napi_value);
+void initCuda();
 
 Env& envOf(napi_env env) {
   void* data = nullptr;
@@ -44,5 +49,12 @@ NAPI_MODULE_INIT() {
   invdiff::initAutograd(env, exports);
   invdiff::initRandom(env, exports);
   invdiff::initMemory(env, exports);
+  invdiff::initLibrary(env, exports);
+  invdiff::initAccelerator(env, exports);
+  invdiff::initGraphs(env, exports);
+  invdiff::initPrecision(env, exports);
+#ifdef INVDIFF_CUDA
+  invdiff::initCuda();
+#endif
   return exports;
 }

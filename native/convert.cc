@@ -167,17 +167,29 @@ at::ScalarType dtypeOf(const std::string& name) {
   fail("unknown dtype '" + name + "'");
 }
 
+std::vector<int64_t> shapeOf(napi_env env, napi_value value) {
+  std::vector<int64_t> shape;
+  for (uint32_t i = 0, n = arrayLength(env, value); i < n; i++) shape.push_back(toInt(env, element(env, value, i)));
+  return shape;
+}
+
 const char* nameOf(at::ScalarType dtype) {
   for (const auto& [text, value] : kDTypes)
     if (dtype == value) return text;
   return c10::toString(dtype);
 }
 
+#ifdef INVDIFF_CUDA
+constexpr const char* kNoCuda = " is built for CUDA but finds no device: use device 'cpu', or look at the driver "
+                                "(nvidia-smi) and at CUDA_VISIBLE_DEVICES ";
+#else
+constexpr const char* kNoCuda = " sees no CUDA device: use device 'cpu', or install a CUDA build of libtorch and a driver ";
+#endif
+
 at::Device deviceOf(const std::string& name) {
   at::Device device(name);
   if (device.is_cuda() && !at::hasCUDA())
-    fail("device '" + name + "' was asked for, but this libtorch (" TORCH_VERSION
-         ") sees no CUDA device: use device 'cpu', or install a CUDA build of libtorch and a driver "
+    fail("device '" + name + "' was asked for, but this libtorch (" TORCH_VERSION ")" + kNoCuda +
          "('invdiff doctor' shows what was found)");
   return device;
 }

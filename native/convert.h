@@ -11,5 +11,6 @@ napi_value fromIValue(Env& env, const c10::IValue& value);
 at::ScalarType dtypeOf(const std::string& name);
 const char* nameOf(at::ScalarType dtype);
 at::Device deviceOf(const std::string& name);
+std::vector<int64_t> shapeOf(napi_env env, napi_value value);
 
 } // namespace invdiff

@@ -1,6 +1,7 @@
 // Per-environment state (main thread and every worker have their own) and the boxes that JavaScript holds.
 #pragma once
-#include <ATen/ATen.h>
+#include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <c10/core/InferenceMode.h>
 

@@ -2,7 +2,7 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
-#include <ATen/detail/CUDAHooksInterface.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/version.h>
 
 #if defined(__GLIBC__)
@@ -31,7 +31,7 @@ void keepFreedMemory() {
 }
 
 napi_value cudaDeviceCount(const Call& call) {
-  return fromInt(call.env, at::hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0);
+  return fromInt(call.env, at::hasCUDA() ? c10::impl::VirtualGuardImpl(at::kCUDA).deviceCount() : 0);
 }
 
 napi_value getNumThreads(const Call& call) { return fromInt(call.env, at::get_num_threads()); }

@@ -28,15 +28,35 @@ uint64_t seedOf(napi_env env, napi_value value) {
   return seed;
 }
 
+napi_value boxGenerator(napi_env env, at::Generator generator) {
+  auto* box = new GeneratorBox{GeneratorBox::kMagic, std::move(generator)};
+  napi_value value;
+  napi_create_external(env, box, collectGenerator, nullptr, &value);
+  return value;
+}
+
+// Before 2.6 there is no general way to make one: a copy of the device's own is started anew.
+template <typename Hooks>
+at::Generator newGeneratorOf(const Hooks& hooks, at::Device device) {
+  if constexpr (requires { hooks.getNewGenerator(device.index()); }) {
+    return hooks.getNewGenerator(device.index());
+  } else {
+    at::Generator copy = at::globalContext().defaultGenerator(device).clone();
+    copy.set_current_seed(at::default_rng_seed_val);
+    return copy;
+  }
+}
+
 napi_value newGenerator(const Call& call) {
   at::Device device = deviceOf(toString(call.env, call[0]));
-  auto* box = new GeneratorBox;
-  box->generator = device.is_cpu()
-      ? at::detail::createCPUGenerator()
-      : at::globalContext().getAcceleratorHooksInterface(device.type()).getNewGenerator(device.index());
-  napi_value value;
-  napi_create_external(call.env, box, collectGenerator, nullptr, &value);
-  return value;
+  if (device.is_cpu()) return boxGenerator(call.env, at::detail::createCPUGenerator());
+  const auto& hooks = at::globalContext().getAcceleratorHooksInterface(device.type());
+  return boxGenerator(call.env, newGeneratorOf(hooks, device));
+}
+
+// (device) -> the generator that operators without one draw from
+napi_value defaultGenerator(const Call& call) {
+  return boxGenerator(call.env, at::globalContext().defaultGenerator(deviceOf(toString(call.env, call[0]))));
 }
 
 napi_value seedGenerator(const Call& call) {
@@ -64,6 +84,7 @@ napi_value manualSeed(const Call& call) {
 
 void initRandom(napi_env env, napi_value exports) {
   define<newGenerator>(env, exports, "newGenerator");
+  define<defaultGenerator>(env, exports, "defaultGenerator");
   define<seedGenerator>(env, exports, "seedGenerator");
   define<generatorState>(env, exports, "generatorState");
   define<setGeneratorState>(env, exports, "setGeneratorState");

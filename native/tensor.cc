@@ -1,4 +1,6 @@
 // Tensor life-cycle and raw data: wrap, release, metadata, bytes in and out.
+#include <ATen/ops/empty.h>
+
 #include <cstring>
 
 #include "convert.h"
@@ -97,6 +99,11 @@ napi_value device(const Call& call) { return fromString(call.env, tensorOf(call.
 
 napi_value isContiguous(const Call& call) { return fromBool(call.env, tensorOf(call.env, call[0]).is_contiguous()); }
 
+napi_value isChannelsLast(const Call& call) {
+  const at::Tensor& tensor = tensorOf(call.env, call[0]);
+  return fromBool(call.env, tensor.dim() == 4 && tensor.is_contiguous(at::MemoryFormat::ChannelsLast));
+}
+
 napi_value item(const Call& call) {
   at::Scalar scalar = tensorOf(call.env, call[0]).item();
   if (scalar.isBoolean()) return fromDouble(call.env, scalar.toBool() ? 1 : 0);
@@ -118,12 +125,6 @@ Bytes bytesOf(napi_env env, napi_value view) {
   if (type != napi_uint8_array) fail("expected a Uint8Array");
   bytes.length = length;
   return bytes;
-}
-
-std::vector<int64_t> shapeOf(napi_env env, napi_value value) {
-  std::vector<int64_t> shape;
-  for (uint32_t i = 0, n = arrayLength(env, value); i < n; i++) shape.push_back(toInt(env, element(env, value, i)));
-  return shape;
 }
 
 // (bytes, dtype, shape) -> CPU tensor holding a copy of the bytes
@@ -191,6 +192,7 @@ void initTensor(napi_env env, napi_value exports) {
   define<dtype>(env, exports, "dtype");
   define<device>(env, exports, "device");
   define<isContiguous>(env, exports, "isContiguous");
+  define<isChannelsLast>(env, exports, "isChannelsLast");
   define<item>(env, exports, "item");
   define<fromBytes>(env, exports, "fromBytes");
   define<readBytes>(env, exports, "readBytes");

@@ -1,5 +1,6 @@
 // Compiles native/*.cc against libtorch into build/invdiff.node with the system's C++ compiler; no CMake, no node-gyp.
-// Only what changed is compiled again: an object's name carries the hash of everything that went into it.
+// Only what changed is compiled again: an object's name carries the hash of everything that went into it. Against a
+// libtorch with CUDA also native/cuda.cc and, where NVRTC's header is, native/kernels/; native/simulated is for tests.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -12,9 +13,10 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { handleSignals, run, withTemporary } from "./child.mjs";
+import { findCuda } from "./cuda-headers.mjs";
 import { PROJECT_ROOT, SetupError, libraryName, locateLibtorch } from "./locate-libtorch.mjs";
 
 const COMPILERS_AT_ONCE = 2; // each takes more than 1 GB with libtorch's headers
@@ -37,28 +39,53 @@ export function findCompiler(env = process.env) {
   );
 }
 
-/** Flags for one source file. */
-export function compileFlags(root, libtorch) {
+/** CUDA's headers and libraries for this libtorch; undefined where none are wanted (INVDIFF_CUDA=0 wants none). */
+export const cudaOf = (libtorch, env = process.env) =>
+  libtorch.cuda === null || env.INVDIFF_CUDA === "0" ? undefined : findCuda(libtorch, env);
+
+/** Flags for one source file; `cuda` as `cudaOf` gives it. */
+export function compileFlags(root, libtorch, cuda) {
   const headers = [
     join(root, "node_modules/node-api-headers/include"),
     join(libtorch.path, "include"),
     join(libtorch.path, "include/torch/csrc/api/include"),
+    // Last, so that CUDA's own win where they are.
+    ...(cuda === undefined ? [] : [...cuda.folders, join(root, "native/crt-stand-in")]),
   ];
   return [
     ...["-std=c++20", "-O2", "-fPIC", "-Wall", "-DNDEBUG"],
     `-D_GLIBCXX_USE_CXX11_ABI=${libtorch.cxx11Abi ? 1 : 0}`,
-    ...(libtorch.cuda === null ? [] : ["-DINVDIFF_CUDA=1"]),
+    ...(cuda === undefined ? [] : ["-DINVDIFF_CUDA=1"]),
+    ...(cuda?.nvrtc ? ["-DINVDIFF_NVRTC=1"] : []),
     ...headers.flatMap((folder) => ["-isystem", folder]),
   ];
 }
 
 /** Flags for the shared library; CUDA libraries are linked when this libtorch has them. */
-export function linkFlags(libtorch) {
+export function linkFlags(libtorch, cuda) {
   const lib = join(libtorch.path, "lib");
   const optional = ["torch_cuda", "c10_cuda"].filter((name) => existsSync(join(lib, libraryName(name))));
   const libraries = ["torch", "torch_cpu", "c10", ...optional].map((name) => `-l${name}`);
   const system = process.platform === "darwin" ? ["-undefined", "dynamic_lookup"] : ["-Wl,--no-as-needed"];
-  return ["-shared", `-L${lib}`, ...system, ...libraries, `-Wl,-rpath,${lib}`];
+  // CUDA's runtime comes with libtorch's own libraries; the folders are for finding it where theirs do not say.
+  const folders = [lib, ...(cuda?.libraries ?? [])];
+  const search = folders.flatMap((folder) => [`-Wl,-rpath,${folder}`, ...rpathLink(folder)]);
+  return ["-shared", `-L${lib}`, ...system, ...libraries, ...search];
+}
+
+const rpathLink = (folder) => (process.platform === "linux" ? [`-Wl,-rpath-link,${folder}`] : []);
+
+/** Sources and headers of a build, relative to native/: the top folder's, and the kernels where they can be built. */
+function nativeFiles(native, cuda) {
+  const list = (folder) => (existsSync(folder) ? readdirSync(folder).sort() : []);
+  const top = list(native).filter((name) => cuda !== undefined || name !== "cuda.cc");
+  const within = (folder) => list(join(native, folder)).map((name) => `${folder}/${name}`);
+  const kernels = cuda?.nvrtc ? within("kernels") : [];
+  const files = [...top, ...kernels, ...(cuda === undefined ? [] : within("crt-stand-in/crt"))];
+  return {
+    sources: files.filter((name) => name.endsWith(".cc")),
+    headers: files.filter((name) => name.endsWith(".h")),
+  };
 }
 
 /**
@@ -67,21 +94,21 @@ export function linkFlags(libtorch) {
  */
 export function planBuild({ root = PROJECT_ROOT, libtorch, env = process.env }) {
   const native = join(root, "native");
-  const files = existsSync(native) ? readdirSync(native).sort() : [];
-  const sources = files.filter((name) => name.endsWith(".cc"));
+  const cuda = cudaOf(libtorch, env);
+  const { sources, headers } = nativeFiles(native, cuda);
   if (sources.length === 0) throw new SetupError(`No C++ sources in ${native}.`, { exitCode: 2 });
-  const headers = files.filter((name) => name.endsWith(".h"));
   const text = (name) => readFileSync(join(native, name));
-  const flags = compileFlags(root, libtorch);
+  const flags = compileFlags(root, libtorch, cuda);
   const common = hashOf(
-    ...[libtorch.version, env.CXX ?? "", ...flags],
+    // Without the project's own place, so that a folder that was moved is not built again.
+    ...[libtorch.version, env.CXX ?? "", ...flags.map((flag) => flag.replaceAll(root, "."))],
     ...headers.flatMap((name) => [name, text(name)]),
   );
   const objects = sources.map((name) => ({
     source: join(native, name),
-    object: join(root, "build", common, `${basename(name, ".cc")}-${hashOf(text(name))}.o`),
+    object: join(root, "build", common, `${name.replace("/", "-").slice(0, -3)}-${hashOf(text(name))}.o`),
   }));
-  const link = linkFlags(libtorch);
+  const link = linkFlags(libtorch, cuda);
   const key = hashOf(common, ...objects.map((entry) => basename(entry.object)), ...link);
   const build = join(root, "build");
   return {
@@ -124,14 +151,15 @@ function removeOldObjects(root, plan) {
 }
 
 /**
- * Builds build/invdiff.node unless it is up to date. Returns its path, how many files were compiled, and the
- * compiler's warnings. Interrupted at any point it leaves the old addon or the new one.
+ * Builds build/invdiff.node unless it is up to date, with `atOnce` compilers side by side. Returns its path, how many files
+ * were compiled, and the compiler's warnings. Interrupted at any point it leaves the old addon or the new one.
  */
 export async function buildAddon({
   root = PROJECT_ROOT,
   libtorch,
   env = process.env,
   force = false,
+  atOnce = COMPILERS_AT_ONCE,
   note = () => {},
 }) {
   const plan = planBuild({ root, libtorch, env });
@@ -147,13 +175,13 @@ export async function buildAddon({
   const warnings = [];
   const worker = async () => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const name = basename(next.source);
+      const name = relative(join(root, "native"), next.source);
       const args = [...plan.flags, "-c", next.source];
       warnings.push(await compile(compiler, args, next.object, `Compiling native/${name}`));
     }
   };
   // All workers finish before a failure is told, so that no compiler outlives the build.
-  const results = await Promise.allSettled(Array.from({ length: COMPILERS_AT_ONCE }, worker));
+  const results = await Promise.allSettled(Array.from({ length: atOnce }, worker));
   const failed = results.find((result) => result.status === "rejected");
   if (failed !== undefined) throw failed.reason;
   const objects = plan.objects.map((entry) => entry.object);

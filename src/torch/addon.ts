@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
 import type { InvDiffError } from "./errors.ts";
-import { DisposedTensorError, OutOfMemoryError, TorchError, UserError } from "./errors.ts";
+import { DisposedTensorError, isOutOfMemory, OutOfMemoryError, TorchError, UserError } from "./errors.ts";
 
 /** An opaque reference to a native object. */
 export type Handle = object & { readonly __handle: unique symbol };
@@ -16,6 +16,13 @@ export interface SchemaArgument {
   keywordOnly: boolean;
   written: boolean;
   default?: string;
+}
+
+interface AttentionFlags {
+  flash: boolean;
+  cudnn: boolean;
+  memoryEfficient: boolean;
+  math: boolean;
 }
 
 interface Addon {
@@ -57,16 +64,71 @@ interface Addon {
   setAutocast(device: string, enabled: boolean, dtype?: string): { enabled: boolean; dtype: string };
   nestAutocast(step: 1 | -1): void;
   newGenerator(device: string): Handle;
+  defaultGenerator(device: string): Handle;
   seedGenerator(generator: Handle, seed: number | bigint): void;
   generatorState(generator: Handle): Handle;
   setGeneratorState(generator: Handle, state: Handle): void;
   manualSeed(seed: number | bigint): void;
   cudaDeviceCount(): number;
+  deviceProperties(device: string): {
+    name: string;
+    major: number;
+    minor: number;
+    multiprocessors: number;
+    totalBytes: number;
+  };
+  memoryInfo(device: string): { freeBytes: number; totalBytes: number };
+  memoryStats(device: string): {
+    allocatedBytes: number;
+    peakAllocatedBytes: number;
+    reservedBytes: number;
+    peakReservedBytes: number;
+    retries: number;
+    outOfMemories: number;
+  };
+  resetPeakMemory(device: string): void;
+  emptyCache(device: string): void;
+  synchronizeDevice(device: string): void;
+  currentStream(device: string): Handle;
+  newStream(device: string, highPriority: boolean): Handle;
+  exchangeStream(stream: Handle): Handle;
+  streamDevice(stream: Handle): string;
+  synchronizeStream(stream: Handle): void;
+  queryStream(stream: Handle): boolean;
+  recordStream(tensor: Handle, stream: Handle): void;
+  newEvent(device: string, timing: boolean): Handle;
+  releaseEvent(event: Handle): void;
+  recordEvent(event: Handle, stream: Handle): void;
+  blockEvent(event: Handle, stream: Handle): void;
+  synchronizeEvent(event: Handle): void;
+  queryEvent(event: Handle): boolean;
+  elapsedMs(event: Handle, since: Handle): number;
+  supportsGraphs(device: string): boolean;
+  newGraph(device: string): Handle;
+  releaseGraph(graph: Handle): void;
+  beginCapture(graph: Handle): void;
+  endCapture(graph: Handle): void;
+  abandonCapture(graph: Handle): void;
+  replayGraph(graph: Handle): void;
+  emptyPinned(shape: readonly number[], dtype: string, device: string): Handle;
+  isPinned(tensor: Handle): boolean;
+  isChannelsLast(tensor: Handle): boolean;
+  setAllowTF32(allowed: boolean): void;
+  allowTF32(): boolean;
+  setReducedPrecisionReduction(allowed: boolean): void;
+  reducedPrecisionReduction(): boolean;
+  setDeterministic(deterministic: boolean): void;
+  deterministic(): boolean;
+  setConvolutionBenchmark(benchmark: boolean): void;
+  convolutionBenchmark(): boolean;
+  setAttentionKernels(kernels: AttentionFlags): void;
+  attentionKernels(): AttentionFlags;
   getNumThreads(): number;
   setNumThreads(threads: number): void;
   setFlushDenormal(on: boolean): boolean;
   version(): string;
   showConfig(): string;
+  loadLibrary(path: string): void;
 }
 
 const errors: Record<string, new (message: string) => InvDiffError> = {
@@ -89,7 +151,9 @@ function load(): Addon {
       { cause },
     );
   }
-  addon.setErrorFactory((kind, message) => new (errors[kind] ?? TorchError)(message));
+  addon.setErrorFactory((kind, message) =>
+    isOutOfMemory(message) ? new OutOfMemoryError(message) : new (errors[kind] ?? TorchError)(message),
+  );
   return addon;
 }
 

@@ -218,6 +218,10 @@ const op = operatorTable([
   "addcdiv_",
   "clamp_min_",
   "frac",
+  "_fused_adamw_.tensor_lr",
+  "_fused_sgd_.tensor_lr",
+  "_foreach_add_.Tensor",
+  "_amp_update_scale_",
 ]);
 
 /** The operators whose first argument is the tensor itself. */
@@ -1098,6 +1102,26 @@ export abstract class TensorOps {
   frac(): Tensor {
     return wrap(call(op(210), this.handle));
   }
+
+  /** `_amp_update_scale_(Tensor(a!) self, Tensor(b!) growth_tracker, Tensor found_inf, float scale_growth_factor, float scale_backoff_factor, int growth_interval) -> Tensor(a!)` */
+  ampUpdateScale_(
+    growthTracker: Tensor,
+    foundInf: Tensor,
+    scaleGrowthFactor: number,
+    scaleBackoffFactor: number,
+    growthInterval: number,
+  ): this {
+    call(
+      op(214),
+      this.handle,
+      raw(growthTracker),
+      raw(foundInf),
+      scaleGrowthFactor,
+      scaleBackoffFactor,
+      growthInterval,
+    );
+    return this;
+  }
 }
 
 /** `where.self(Tensor condition, Tensor self, Tensor other) -> Tensor` */
@@ -1680,4 +1704,87 @@ export function foreachMax(self: readonly Tensor[]): Tensor[] {
 /** `_amp_foreach_non_finite_check_and_unscale_(Tensor(a!)[] self, Tensor(b!) found_inf, Tensor inv_scale) -> ()` */
 export function ampUnscale_(self: readonly Tensor[], foundInf: Tensor, invScale: Tensor): void {
   call(op(207), rawList(self), raw(foundInf), raw(invScale));
+}
+
+/** `_fused_adamw_.tensor_lr(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, Tensor lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()` */
+export function fusedAdamwTensorLr_(
+  self: readonly Tensor[],
+  grads: readonly Tensor[],
+  expAvgs: readonly Tensor[],
+  expAvgSqs: readonly Tensor[],
+  maxExpAvgSqs: readonly Tensor[],
+  stateSteps: readonly Tensor[],
+  options: {
+    lr: Tensor;
+    beta1: number;
+    beta2: number;
+    weightDecay: number;
+    eps: number;
+    amsgrad: boolean;
+    maximize: boolean;
+    gradScale?: Tensor;
+    foundInf?: Tensor;
+  },
+): void {
+  call(
+    op(211),
+    rawList(self),
+    rawList(grads),
+    rawList(expAvgs),
+    rawList(expAvgSqs),
+    rawList(maxExpAvgSqs),
+    rawList(stateSteps),
+    raw(options.lr),
+    options.beta1,
+    options.beta2,
+    options.weightDecay,
+    options.eps,
+    options.amsgrad,
+    options.maximize,
+    raw(options.gradScale),
+    raw(options.foundInf),
+  );
+}
+
+/** `_fused_sgd_.tensor_lr(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] momentum_buffer_list, *, float weight_decay, float momentum, Tensor lr, float dampening, bool nesterov, bool maximize, bool is_first_step, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()` */
+export function fusedSgdTensorLr_(
+  self: readonly Tensor[],
+  grads: readonly Tensor[],
+  momentumBufferList: readonly Tensor[],
+  options: {
+    weightDecay: number;
+    momentum: number;
+    lr: Tensor;
+    dampening: number;
+    nesterov: boolean;
+    maximize: boolean;
+    isFirstStep: boolean;
+    gradScale?: Tensor;
+    foundInf?: Tensor;
+  },
+): void {
+  call(
+    op(212),
+    rawList(self),
+    rawList(grads),
+    rawList(momentumBufferList),
+    options.weightDecay,
+    options.momentum,
+    raw(options.lr),
+    options.dampening,
+    options.nesterov,
+    options.maximize,
+    options.isFirstStep,
+    raw(options.gradScale),
+    raw(options.foundInf),
+  );
+}
+
+/** `_foreach_add_.Tensor(Tensor(a!)[] self, Tensor other, *, Scalar alpha=1) -> ()` */
+export function foreachAddTensor_(
+  self: readonly Tensor[],
+  other: TensorLike,
+  options?: { alpha?: number },
+): void {
+  call(op(213), rawList(self), raw(other), options?.alpha);
 }

@@ -9,9 +9,14 @@ export class Generator {
   readonly handle: Handle;
   readonly device: Device;
 
-  constructor(device: Device = "cpu") {
+  constructor(device: Device = "cpu", handle: Handle = addon.newGenerator(device)) {
     this.device = device;
-    this.handle = addon.newGenerator(device);
+    this.handle = handle;
+  }
+
+  /** The device's own, from which operators draw that are given none; its changes are theirs. */
+  static default(device: Device = "cpu"): Generator {
+    return new Generator(device, addon.defaultGenerator(device));
   }
 
   manualSeed(seed: number | bigint): this {

@@ -29,3 +29,10 @@ export const showConfig = (): string => addon.showConfig();
 
 /** Every operator the loaded libtorch knows, as "name.overload". */
 export const operatorNames = (): string[] => addon.operatorNames();
+
+/**
+ * Loads a shared library into the process for good: operators of its own, or an out-of-tree libtorch backend, whose device
+ * "privateuseone:0" tensors can then be on. Before the first backward pass: libtorch starts a thread per device then.
+ * Throws `TorchError` with the linker's words where it does not load.
+ */
+export const loadLibrary = (path: string): void => addon.loadLibrary(path);

@@ -1,6 +1,7 @@
 // The tensor: a handle on libtorch's own, with every listed operator as a method (ops.generated.ts).
 import { addon, type Handle } from "./addon.ts";
 import { registerTensorClass, wrap } from "./bridge.ts";
+import { isHost, sameDevice } from "./device.ts";
 import { type Device, type DType, dtypeOfArray, dtypes, isDType, type TypedArray } from "./dtype.ts";
 import { ShapeError } from "./errors.ts";
 import { TensorOps } from "./ops.generated.ts";
@@ -65,8 +66,8 @@ export class Tensor extends TensorOps implements Releasable, Disposable {
   /** The elements in row-major order, copied; float16 and bfloat16 come as float32. */
   toArray(): TypedArray {
     const { array: ArrayType, widenedTo } = dtypes[this.dtype];
+    if (!isHost(this.device)) return temporary(this.to("cpu"), (local) => local.toArray());
     if (widenedTo) return temporary(this.to(widenedTo), (wide) => wide.toArray());
-    if (this.device !== "cpu") return temporary(this.to("cpu"), (local) => local.toArray());
     if (!addon.isContiguous(this.handle)) return temporary(this.contiguous(), (dense) => dense.toArray());
     const bytes = new Uint8Array(this.numel * dtypes[this.dtype].bytes);
     addon.readBytes(this.handle, bytes);
@@ -95,7 +96,8 @@ export class Tensor extends TensorOps implements Releasable, Disposable {
       typeof target === "object"
         ? target
         : { dtype: isDType(target) ? target : undefined, device: isDType(target) ? undefined : target };
-    const same = (dtype ?? this.dtype) === this.dtype && (device ?? this.device) === this.device;
+    const stays = device === undefined || sameDevice(device, this.device);
+    const same = stays && (dtype ?? this.dtype) === this.dtype;
     return same ? this.alias() : this.toCopy({ dtype, device });
   }
 
@@ -135,6 +137,9 @@ export class Tensor extends TensorOps implements Releasable, Disposable {
 }
 
 registerTensorClass(Tensor);
+
+/** True for a 4-d tensor whose channels lie innermost: what "channels_last" makes of it. */
+export const isChannelsLast = (tensor: Tensor): boolean => addon.isChannelsLast(tensor.handle);
 
 function temporary<T>(tensor: Tensor, fn: (tensor: Tensor) => T): T {
   try {
@@ -180,6 +185,6 @@ export function tensor(
   }
   const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
   const made = wrap(addon.fromBytes(bytes, dtypeOfArray(array), shape ?? ownShape));
-  if ((dtype ?? made.dtype) === made.dtype && (device ?? "cpu") === "cpu") return made;
+  if ((dtype ?? made.dtype) === made.dtype && isHost(device ?? "cpu")) return made;
   return temporary(made, (source) => source.to({ dtype, device }));
 }

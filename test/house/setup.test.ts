@@ -6,8 +6,16 @@ import { hostname, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { checkSystem, describeFailure } from "../../scripts/bootstrap.mjs";
-import { buildAddon, compileFlags, findCompiler, linkFlags } from "../../scripts/build-addon.mjs";
+import {
+  buildAddon,
+  compileFlags,
+  cudaOf,
+  findCompiler,
+  linkFlags,
+  planBuild,
+} from "../../scripts/build-addon.mjs";
 import { isDistFresh, sourceHash } from "../../scripts/build-dist.mjs";
+import { findCuda } from "../../scripts/cuda-headers.mjs";
 import { isNotOffered, pipAttempts } from "../../scripts/install-libtorch.mjs";
 import { reasonToInstall } from "../../scripts/install-packages.mjs";
 import type { Libtorch } from "../../scripts/locate-libtorch.mjs";
@@ -168,6 +176,76 @@ describe("buildAddon", () => {
     );
     const old = { ...make(), cxx11Abi: false };
     expect(compileFlags(folder, old)).toContain("-D_GLIBCXX_USE_CXX11_ABI=0");
+  });
+
+  it("takes CUDA's part only for a libtorch with CUDA, and the kernels only with NVRTC's header", () => {
+    for (const name of ["cuda.cc", "kernels/norm.cc", "kernels/norm.cu.h", "simulated/device.cc"])
+      write(`native/${name}`, name);
+    const names = (libtorch: Libtorch, env = {}) =>
+      planBuild({ root: folder, libtorch, env }).objects.map(({ source }) =>
+        source.slice(join(folder, "native/").length),
+      );
+    const cuda = make("site/torch", { cuda: true });
+    expect(names(make())).toEqual(["a.cc", "b.cc"]);
+    cudaHeaders("site/nvidia/cuda_runtime/include", 12080);
+    expect(names(cuda)).toEqual(["a.cc", "b.cc", "cuda.cc"]);
+    write("site/nvidia/cuda_nvrtc/include/nvrtc.h", "");
+    expect(names(cuda)).toEqual(["a.cc", "b.cc", "cuda.cc", "kernels/norm.cc"]);
+    expect(names(cuda, { INVDIFF_CUDA: "0" })).toEqual(["a.cc", "b.cc"]);
+    const before = planBuild({ root: folder, libtorch: cuda, env: {} }).key;
+    write("native/kernels/norm.cu.h", "changed");
+    expect(planBuild({ root: folder, libtorch: cuda, env: {} }).key).not.toBe(before);
+  });
+});
+
+/** A folder that looks like CUDA's headers. */
+function cudaHeaders(place: string, version: number): string {
+  write(`${place}/cuda_runtime_api.h`, `#define CUDART_VERSION  ${version}\n`);
+  return join(folder, place);
+}
+
+describe("findCuda", () => {
+  const libtorch = (): Libtorch =>
+    inspectLibtorch(fakeLibtorch("lib/python3.12/site-packages/torch", { cuda: true }), "LIBTORCH");
+  const packages = "lib/python3.12/site-packages/nvidia";
+
+  it("takes Python's packages beside torch, in both layouts, with their libraries for the loader", () => {
+    const runtime = cudaHeaders(`${packages}/cuda_runtime/include`, 12080);
+    const nvrtc = dirname(write(`${packages}/cuda_nvrtc/include/nvrtc.h`, ""));
+    const library = dirname(write(`${packages}/cuda_runtime/lib/libcudart.so.12`, ""));
+    expect(findCuda(libtorch(), {})).toEqual({
+      ...{ folders: [runtime, nvrtc], libraries: [library], nvrtc: true },
+    });
+    const newer = cudaHeaders(`${packages}/cu12/include`, 12090);
+    write(`${packages}/cu12/include/nvrtc.h`, "");
+    expect(findCuda(libtorch(), {}).folders).toEqual([newer]);
+    const cuda = cudaOf(libtorch(), {})!;
+    const flags = compileFlags(folder, libtorch(), cuda);
+    expect(flags).toEqual(expect.arrayContaining(["-DINVDIFF_CUDA=1", "-DINVDIFF_NVRTC=1", newer]));
+    expect(flags.at(-1)).toBe(join(folder, "native/crt-stand-in"));
+    expect(linkFlags(libtorch(), cuda)).toContain(`-Wl,-rpath,${library}`);
+  });
+
+  it("takes a toolkit of the same major version: what CUDA_HOME names, or the environment's own", () => {
+    const own = cudaHeaders("targets/x86_64-linux/include", 12060);
+    expect(findCuda(libtorch(), {})).toEqual({ folders: [own], libraries: [], nvrtc: false });
+    const named = cudaHeaders("toolkit/include", 12040);
+    const env = { CUDA_HOME: join(folder, "toolkit") };
+    expect(findCuda(libtorch(), env).folders).toEqual([named]);
+    cudaHeaders("toolkit/include", 13000);
+    expect(findCuda(libtorch(), env).folders).toEqual([own]);
+  });
+
+  it("says where it looked, what does not fit and what to do", () => {
+    const env = { CUDA_HOME: join(folder, "toolkit") };
+    const other = cudaHeaders("toolkit/include", 11080);
+    const ask = () => findCuda({ ...libtorch(), cuda: "99.1" }, env);
+    expect(ask).toThrow(SetupError);
+    expect(ask).toThrow(/built for CUDA.*cuda_runtime_api\.h of CUDA 99 is in none of/s);
+    expect(ask).toThrow(`CUDA 11 in ${other}`);
+    expect(ask).toThrow(/CUDA_HOME=.*INVDIFF_CUDA=0/s);
+    expect(cudaOf({ ...libtorch(), cuda: "99.1" }, { INVDIFF_CUDA: "0" })).toBeUndefined();
+    expect(cudaOf({ ...libtorch(), cuda: null }, {})).toBeUndefined();
   });
 });
 
