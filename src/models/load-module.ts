@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { findWeights, readJsonObject, readWeights } from "../checkpoint/index.ts";
 import { buildFromTensors } from "../nn/index.ts";
 import type { Module, ParamStore, StoreOptions } from "../nn/index.ts";
-import { CheckpointError, InvDiffError } from "../torch/index.ts";
+import { CheckpointError, InvDiffError, OutOfMemoryError } from "../torch/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import { architectureHint } from "./architecture-hint.ts";
 import { refuseOriginalLayout } from "./original-layout.ts";
@@ -53,7 +53,7 @@ export function loadModule<M extends Module>(
   } catch (error) {
     const hint = architectureHint(shapes, config);
     for (const tensor of tensors.values()) tensor.dispose();
-    if (!(error instanceof InvDiffError)) throw error;
+    if (!(error instanceof InvDiffError) || error instanceof OutOfMemoryError) throw error;
     const message = [`${place}: ${error.message}`, ...(hint === undefined ? [] : [hint])].join("\n");
     throw new CheckpointError(message, { cause: error });
   }

@@ -44,4 +44,8 @@ export class Conv2d extends Module {
     const weight = this.adapter?.active ? this.adapter.composedWeight() : this.weight.value;
     return conv2d(xs, weight, this.bias?.value, this.stride, this.padding);
   }
+
+  protected override hostState(): readonly unknown[] {
+    return this.adapter?.graphKey() ?? [];
+  }
 }

@@ -32,4 +32,8 @@ export class Linear extends Module {
     const weight = this.adapter?.active ? this.adapter.composedWeight() : this.weight.value;
     return linear(xs, weight, this.bias?.value);
   }
+
+  protected override hostState(): readonly unknown[] {
+    return this.adapter?.graphKey() ?? [];
+  }
 }

@@ -2,11 +2,12 @@
  * The low-rank update of one layer (Hu et al. 2021, https://arxiv.org/abs/2106.09685):
  * y = W x + scale * (alpha / rank) * B A x, with A `lora_A` (down) and B `lora_B` (up, zero at first).
  */
-import { keep, noGrad, scope } from "../torch/index.ts";
+import { isChannelsLast, keep, noGrad, scope } from "../torch/index.ts";
 import type { Generator, Tensor } from "../torch/index.ts";
 import type { Conv2d } from "./conv2d.ts";
 import { constant, fanInUniform, initialize } from "./init.ts";
 import type { Linear } from "./linear.ts";
+import { formatOf, inFormat } from "./memory-format.ts";
 import { Parameter } from "./parameter.ts";
 
 export interface LoraRank {
@@ -38,7 +39,9 @@ export class LoraAdapter {
     const make = (name: string, size: number[], init: Parameters<typeof initialize>[0]) =>
       new Parameter(
         path === "" ? `${name}.weight` : `${path}.${name}.weight`,
-        keep(scope(() => initialize(init, size, { generator, dtype, device }))).requiresGrad_(true),
+        keep(
+          scope(() => inFormat(initialize(init, size, { generator, dtype, device }), formatOf(value))),
+        ).requiresGrad_(true),
       );
     this.#layer = layer;
     this.#gain = alpha / rank;
@@ -58,8 +61,7 @@ export class LoraAdapter {
   composedWeight(): Tensor {
     return scope(() => {
       const weight = this.#layer.weight.value;
-      const product = this.up.value.flatten(1).matmul(this.down.value.flatten(1));
-      return weight.add(product.view([...weight.shape]), { alpha: this.scale * this.#gain });
+      return weight.add(this.#product(weight), { alpha: this.scale * this.#gain });
     });
   }
 
@@ -68,10 +70,24 @@ export class LoraAdapter {
     noGrad(() => {
       scope(() => {
         const weight = this.#layer.weight.value;
-        const product = this.up.value.flatten(1).matmul(this.down.value.flatten(1));
-        weight.add_(product.view([...weight.shape]), { alpha: factor * this.#gain });
+        weight.add_(this.#product(weight), { alpha: factor * this.#gain });
       });
     });
+  }
+
+  /** B A in the shape of the weight, and lying in memory as it does. */
+  #product(weight: Tensor): Tensor {
+    const up = this.up.value.flatten(1);
+    const { shape } = weight;
+    if (!isChannelsLast(weight)) return up.matmul(this.down.value.flatten(1)).view([...shape]);
+    const [out, channels, height, width] = shape as [number, number, number, number];
+    const down = this.down.value.permute([0, 2, 3, 1]).flatten(1);
+    return up.matmul(down).view([out, height, width, channels]).permute([0, 3, 1, 2]);
+  }
+
+  /** See Module.graphKey. */
+  graphKey(): readonly unknown[] {
+    return [this, this.scale, this.down.value, this.up.value];
   }
 
   dispose(): void {

@@ -2,10 +2,12 @@
  * The base class of layers and models. Parameters, buffers and sub-modules are those that were made under the module's
  * path of the ParamStore: registration is explicit and keys are written once, where the layer is made.
  */
-import { CheckpointError, keep, noGrad, scope } from "../torch/index.ts";
-import type { Device, DType, Tensor } from "../torch/index.ts";
+import { CheckpointError, keep, noGrad, sameDevice, scope } from "../torch/index.ts";
+import type { Tensor } from "../torch/index.ts";
 import { keyErrors } from "./key-errors.ts";
-import type { ParamStore } from "./param-store.ts";
+import { formatFor, formatOf, inFormat } from "./memory-format.ts";
+import type { WeightFormat } from "./memory-format.ts";
+import type { ParamStore, StoreOptions } from "./param-store.ts";
 
 export abstract class Module {
   readonly #store: ParamStore;
@@ -92,19 +94,47 @@ export abstract class Module {
   }
 
   /**
-   * Moves or converts every parameter and saved buffer (whole numbers stay whole); make optimizers afterwards, because
-   * they hold the tensors themselves.
+   * Moves or converts every parameter and saved buffer (whole numbers stay whole); on another device they take the memory
+   * format that it likes, unless one is given. Make optimizers and adapters afterwards: they hold tensors themselves.
    */
-  to({ dtype, device }: { dtype?: DType; device?: Device }): this {
+  to({ dtype, device, memoryFormat }: StoreOptions): this {
     for (const [, slot] of [...this.#store.parameters(), ...this.#store.buffers()]) {
       const { value } = slot;
       const converts = slot.persistent && /float/.test(value.dtype);
       const target = { dtype: (converts ? dtype : undefined) ?? value.dtype, device: device ?? value.device };
-      if (target.dtype === value.dtype && target.device === value.device) continue;
-      const moved = keep(scope(() => value.detach().to(target)));
-      slot.replace(moved.requiresGrad_(value.requiresGrad));
+      const moves = !sameDevice(target.device, value.device);
+      const format = memoryFormat ?? (moves ? formatFor(target.device) : undefined);
+      const stays = target.dtype === value.dtype && !moves;
+      const moved = keep(scope(() => inFormat(stays ? value : value.detach().to(target), format)));
+      if (moved !== value) slot.replace(moved.requiresGrad_(value.requiresGrad));
     }
     return this;
+  }
+
+  /** Lays the weights of all convolutions out anew, which decides for the feature maps too; see `to`. */
+  toMemoryFormat_(memoryFormat: WeightFormat): this {
+    return this.to({ memoryFormat });
+  }
+
+  /** How the weights of convolutions lie. */
+  get memoryFormat(): WeightFormat {
+    const isLast = this.parameters().some((value) => formatOf(value) === "channels_last");
+    return isLast ? "channels_last" : "contiguous_format";
+  }
+
+  /**
+   * All that decides what the module computes besides its inputs and the values in its tensors: the tensors themselves,
+   * and numbers of the program. A recorded graph of its work may be replayed as long as each entry is still the same.
+   */
+  graphKey(): readonly unknown[] {
+    const tensors = [...this.#store.parameters(), ...this.#store.buffers()].map(([, slot]) => slot.value);
+    const states = Array.from(this.namedModules(), ([, module]) => [module.#training, ...module.hostState()]);
+    return [...tensors, ...states.flat()];
+  }
+
+  /** Tensors and numbers that this layer's `forward` reads, besides parameters and buffers. */
+  protected hostState(): readonly unknown[] {
+    return [];
   }
 
   train(flag = true): this {

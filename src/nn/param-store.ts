@@ -8,11 +8,13 @@
  *
  * After building from tensors call `finish()`: it reports all missing, unexpected and mismatched keys at once.
  */
-import { CheckpointError, Generator, empty, keep, scope } from "../torch/index.ts";
+import { CheckpointError, Generator, empty, keep, sameDevice, scope } from "../torch/index.ts";
 import type { Device, DType, Tensor } from "../torch/index.ts";
 import { initialize } from "./init.ts";
 import type { Init } from "./init.ts";
 import { keyErrors } from "./key-errors.ts";
+import { formatFor, inFormat } from "./memory-format.ts";
+import type { WeightFormat } from "./memory-format.ts";
 import type { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
 
@@ -40,6 +42,8 @@ interface Registry {
 export interface StoreOptions {
   readonly dtype?: DType;
   readonly device?: Device;
+  /** Of the weights of convolutions; by default channels last where `device` names a card, otherwise as they are. */
+  readonly memoryFormat?: WeightFormat;
 }
 
 export class ParamStore {
@@ -54,20 +58,22 @@ export class ParamStore {
   /** Fresh parameters with PyTorch's default distributions, drawn from `generator` or from a new one with `seed`. */
   static seeded(options: StoreOptions & { seed?: number; generator?: Generator } = {}): ParamStore {
     const { dtype = "float32", device = "cpu", seed = 0 } = options;
+    const { memoryFormat = formatFor(device) } = options;
     const generator = options.generator ?? new Generator().manualSeed(seed);
     const create: Create = (_key, shape, init, { whole = false }) =>
-      initialize(init, shape, { generator, dtype: whole ? "int64" : dtype, device });
+      inFormat(initialize(init, shape, { generator, dtype: whole ? "int64" : dtype, device }), memoryFormat);
     return ParamStore.#root(create, device, undefined);
   }
 
   /**
-   * Parameters taken straight from `tensors` (no copy unless dtype or device differ, or `copy` is set): the model owns
-   * them from then on. `dtype` converts floating-point tensors; without it they keep the dtype that they have.
+   * Parameters taken straight from `tensors` (no copy unless dtype, device or memory format differ, or `copy` is set): the
+   * model owns them from then on. `dtype` converts floating-point tensors; without it they keep the dtype that they have.
    */
   static fromTensors(
     tensors: ReadonlyMap<string, Tensor>,
-    { dtype, device, copy = false }: StoreOptions & { copy?: boolean } = {},
+    { dtype, device, memoryFormat, copy = false }: StoreOptions & { copy?: boolean } = {},
   ): ParamStore {
+    const format = memoryFormat ?? (device === undefined ? undefined : formatFor(device));
     const problems: Registry["problems"] = { missing: [], mismatched: [], skipped: new Set() };
     const [first] = tensors.values();
     const place = device ?? first?.device ?? "cpu";
@@ -91,8 +97,9 @@ export class ParamStore {
           dtype: whole ? "int64" : (dtype ?? given.dtype),
           device: device ?? given.device,
         } as const;
-        if (target.dtype !== given.dtype || target.device !== given.device) return given.to(target);
-        return copy ? given.detach().clone() : given;
+        const isPlaced = target.dtype === given.dtype && sameDevice(target.device, given.device);
+        const placed = isPlaced ? (copy ? given.detach().clone() : given) : given.to(target);
+        return inFormat(placed, format);
       }
       return empty([...shape], { device: "meta" }); // a place holder: finish() throws
     };

@@ -10,9 +10,11 @@ import {
   type VaeConfig,
   type UNet2DConditionModel,
 } from "../models/index.ts";
+import type { WeightFormat } from "../nn/index.ts";
 import { loadScheduler, type SchedulerName } from "../schedulers/index.ts";
 import { ClipTokenizer } from "../tokenizers/index.ts";
 import { ConfigError, type Device, type DType } from "../torch/index.ts";
+import type { GraphOptions } from "./graphed-denoiser.ts";
 import { type PipelineParts, TextToImagePipeline } from "./text-to-image.ts";
 
 export interface LoadPipelineOptions {
@@ -23,6 +25,10 @@ export interface LoadPipelineOptions {
   device?: Device | undefined;
   /** Converts the weights on the way; default: as they are stored. */
   dtype?: DType | undefined;
+  /** Of the convolutions' weights; default: what the device computes fastest with. */
+  memoryFormat?: WeightFormat | undefined;
+  /** See `PipelineParts`. */
+  graphs?: boolean | GraphOptions | undefined;
   /** Variant of the weight files, such as "fp16". */
   variant?: string | undefined;
   /** Latents of one image [channels, height, width]; default: the U-Net's `sample_size`. */
@@ -46,13 +52,13 @@ export function loadPipeline(
   folder: string,
   options: LoadPipelineOptions = {},
 ): TextToImagePipeline<LoadedParts> {
-  const { scheduler: as, device = "cpu", dtype, variant } = options;
+  const { scheduler: as, device = "cpu", dtype, variant, memoryFormat, graphs = false } = options;
   const folders = modelFolder(folder);
   // The small parts first: a wrong scheduler is reported before gigabytes are mapped.
   const scheduler = loadScheduler(folders.scheduler, { as, options: options.schedulerOptions });
   const tokenizer = ClipTokenizer.load(folders.tokenizer);
   const variantIn = componentVariant(folders, variant);
-  const how = (place: string) => ({ device, dtype, variant: variantIn(place) });
+  const how = (place: string) => ({ device, dtype, memoryFormat, variant: variantIn(place) });
   const loaded: Disposable[] = options.unet ? [options.unet] : [];
   const own = <M extends Disposable>(model: M): M => {
     loaded.push(model);
@@ -64,7 +70,8 @@ export function loadPipeline(
     const vae = own(loadVae(folders.vae, how(folders.vae)));
     checkChannels(unet.config, vae.config, folder);
     const latentShape = options.latentShape ?? ownShape(unet, folders.unet);
-    return new TextToImagePipeline({ unet, vae, textEncoder, tokenizer, scheduler, device, latentShape });
+    const parts = { unet, vae, textEncoder, tokenizer, scheduler, device, latentShape, graphs };
+    return new TextToImagePipeline(parts);
   } catch (error) {
     for (const model of loaded) model[Symbol.dispose]();
     throw error;

@@ -4,7 +4,18 @@ import type { Tensor } from "../torch/index.ts";
 /** Predicts noise, velocity or latents: a U-Net, or a U-Net with guidance around it. */
 export interface Denoiser {
   /** sample [B, C, H, W], timesteps [B] (int64; float32 between two of them), encoderHiddenStates [B, L, D] -> [B, C, H, W]. */
-  forward(sample: Tensor, timesteps: Tensor, encoderHiddenStates: Tensor): Tensor;
+  forward(sample: Tensor, timesteps: Tensor, encoderHiddenStates: Tensor, options?: DenoiserOptions): Tensor;
+  /**
+   * All that decides what `forward` computes (at that timestep, for all samples) besides its inputs and the values in
+   * tensors: the tensors that it reads, strengths, which adapters are on. A recorded graph is replayed only while every
+   * entry is the same; undefined, or no such method: `forward` must not be recorded.
+   */
+  graphKey?(timestep?: number): readonly unknown[] | undefined;
+}
+
+export interface DenoiserOptions {
+  /** The timestep of all samples, where the caller knows it: what depends on it need not be read from the device. */
+  readonly timestep?: number | undefined;
 }
 
 /** The decoding half of an autoencoder. */

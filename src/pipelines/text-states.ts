@@ -1,5 +1,5 @@
 // Text states of prompts, each distinct prompt encoded once.
-import { inferenceMode, keep, scope, stack, type Tensor, tensor } from "../torch/index.ts";
+import { inferenceMode, keep, scope, stack, type Tensor, tensor, upload } from "../torch/index.ts";
 import type { TextEncoder, TextTokenizer } from "./parts.ts";
 
 export interface TextStatesOptions {
@@ -50,7 +50,7 @@ export class TextStates {
     const fresh = inferenceMode(() =>
       scope(() => {
         const { inputIds, shape } = this.tokenizer.encode([prompt]);
-        const ids = tensor(inputIds, { shape: [...shape], device: this.device });
+        const ids = upload(tensor(inputIds, { shape: [...shape] }), this.device);
         const options = this.clipSkip > 0 ? { clipSkip: this.clipSkip } : undefined;
         return keep(this.encoder.forward(ids, options).select(0, 0).clone());
       }),

@@ -1,6 +1,5 @@
 // Text to image with a latent diffusion model: text states -> denoising loop with classifier-free guidance -> decoder.
 // Reference: diffusers pipelines/stable_diffusion/pipeline_stable_diffusion.py; the same seeds give the same latents.
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Scheduler } from "../schedulers/index.ts";
 import {
   cat,
@@ -13,10 +12,13 @@ import {
   randn,
   scope,
   type Tensor,
+  upload,
 } from "../torch/index.ts";
 import { checkOptions, type GeneratedBatch, type GenerateOptions } from "./generate-options.ts";
+import { graphedDenoiser, type GraphOptions } from "./graphed-denoiser.ts";
 import { classifierFreeGuidance } from "./guidance-scale.ts";
 import { decodeImages } from "./images.ts";
+import { Pace } from "./pace.ts";
 import type { Denoiser, ImageDecoder, TextEncoder, TextTokenizer } from "./parts.ts";
 import { TextStates } from "./text-states.ts";
 
@@ -30,10 +32,13 @@ export interface PipelineParts {
   latentShape: readonly [number, number, number];
   /** Where the models live; default "cpu". */
   device?: string;
+  /** Whether the denoiser's work is recorded and replayed, where the device can (see `graphedDenoiser`); default: no. */
+  graphs?: boolean | GraphOptions;
 }
 
 /** What one batch adds to the options of the whole generation. */
 interface Batch {
+  readonly unet: Denoiser;
   readonly texts: TextStates;
   readonly first: number;
   readonly prompts: readonly string[];
@@ -80,12 +85,15 @@ export class TextToImagePipeline<P extends PipelineParts = PipelineParts> {
       typeof negativePrompt === "string" ? prompts.map(() => negativePrompt) : negativePrompt;
     const { vae, tokenizer, textEncoder, device } = this.parts;
     using texts = new TextStates(tokenizer, textEncoder, { device, clipSkip });
+    using graphed = this.graphed();
+    const unet = graphed ?? this.parts.unet;
     const lastUse = new Map<string, number>();
     for (const list of [prompts, negativePrompts])
       list.forEach((text, i) => lastUse.set(text, Math.max(i, lastUse.get(text) ?? 0)));
     for (let first = 0; first < prompts.length; first += batchSize) {
       const part = <T>(list: readonly T[]): T[] => list.slice(first, first + batchSize);
       const latents = await this.denoise(options, {
+        unet,
         texts,
         first,
         prompts: part(prompts),
@@ -107,9 +115,14 @@ export class TextToImagePipeline<P extends PipelineParts = PipelineParts> {
     }
   }
 
+  private graphed() {
+    const { unet, graphs = false, device = "cpu" } = this.parts;
+    return graphs === false ? undefined : graphedDenoiser(unet, device, graphs === true ? {} : graphs);
+  }
+
   private async denoise(options: GenerateOptions, batch: Batch): Promise<Tensor> {
     const { steps = 50, guidanceScale = 7.5, eta, signal, onStep, prompts } = options;
-    const { scheduler } = this.parts;
+    const { scheduler, device = "cpu" } = this.parts;
     const generators = batch.seeds.map((seed) => new Generator().manualSeed(seed));
 
     // 1. Text states, unconditional first, and initial noise.
@@ -121,19 +134,20 @@ export class TextToImagePipeline<P extends PipelineParts = PipelineParts> {
       let latents = inferenceMode(() =>
         scope(() => {
           const noise = this.initialNoise(options, batch, { generators, dtype: states.dtype });
-          return keep(noise.to(this.parts.device ?? "cpu").mul(scheduler.initNoiseSigma));
+          return keep(upload(noise, device).mul(scheduler.initNoiseSigma));
         }),
       );
 
-      // 2. The loop. Only the latents live from one step to the next.
+      // 2. The loop. Only the latents live from one step to the next; nothing in it waits for the device.
       try {
+        using pace = new Pace(device);
         const { timesteps } = scheduler;
         for (const [index, timestep] of timesteps.entries()) {
           signal?.throwIfAborted();
           const current = latents;
           latents = inferenceMode(() =>
             scope(() => {
-              const prediction = this.predict(current, timestep, { ...options, states });
+              const prediction = this.predict(current, timestep, { ...options, states, unet: batch.unet });
               return keep(scheduler.step(prediction, timestep, current, { generator: generators, eta }));
             }),
           );
@@ -147,7 +161,7 @@ export class TextToImagePipeline<P extends PipelineParts = PipelineParts> {
             timestep,
             latents,
           });
-          await nextTurn();
+          await pace.turn();
         }
         return latents;
       } catch (error) {
@@ -183,16 +197,16 @@ export class TextToImagePipeline<P extends PipelineParts = PipelineParts> {
   private predict(
     latents: Tensor,
     timestep: number,
-    options: Pick<GenerateOptions, "guidanceScale" | "guidanceRescale"> & { states: Tensor },
+    options: Pick<GenerateOptions, "guidanceScale" | "guidanceRescale"> & { states: Tensor; unet: Denoiser },
   ): Tensor {
-    const { states, guidanceScale = 7.5, guidanceRescale = 0 } = options;
-    const { unet, scheduler, device = "cpu" } = this.parts;
+    const { states, unet, guidanceScale = 7.5, guidanceRescale = 0 } = options;
+    const { scheduler, device = "cpu" } = this.parts;
     const guided = guidanceScale > 1;
     const sample = scheduler.scaleModelInput(guided ? cat([latents, latents], 0) : latents, timestep);
     // Sigma-based schedulers stop between two training timesteps.
     const dtype = Number.isInteger(timestep) ? "int64" : "float32";
     const timesteps = full([sample.shape[0]!], timestep, { dtype, device });
-    const prediction = unet.forward(sample, timesteps, states);
+    const prediction = unet.forward(sample, timesteps, states, { timestep });
     return guided ? classifierFreeGuidance(prediction, { guidanceScale, guidanceRescale }) : prediction;
   }
 }

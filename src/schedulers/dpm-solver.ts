@@ -2,7 +2,7 @@
 // Reference: diffusers schedulers/scheduling_dpmsolver_multistep.py.
 import { keep, scope, type Tensor } from "../torch/index.ts";
 import { refusal, type SchedulerSpec, SIGMA_DEFAULTS, type SigmaConfig } from "./config.ts";
-import { perSample, type SchedulerOptions } from "./discrete-scheduler.ts";
+import type { SchedulerOptions } from "./discrete-scheduler.ts";
 import {
   type AlgorithmType,
   dividedDifferences,
@@ -13,7 +13,7 @@ import {
 } from "./dpm-update.ts";
 import { log32, sqrt32, times } from "./float32.ts";
 import { roundHalfEven } from "./numpy.ts";
-import type { StepOptions, Timesteps } from "./scheduler.ts";
+import type { StepOptions } from "./scheduler.ts";
 import { SigmaScheduler } from "./sigma-scheduler.ts";
 import { sigmasAt, timestepOf } from "./sigmas.ts";
 import { stepNoise } from "./step-noise.ts";
@@ -146,13 +146,10 @@ export class DpmSolverScheduler extends SigmaScheduler<DpmSolverConfig> {
     });
   }
 
-  override addNoise(latents: Tensor, noise: Tensor, timesteps: Timesteps): Tensor {
-    return scope(() => {
-      const ratio = perSample(latents, timesteps, this.levels);
-      const alpha = ratio.square().add(1).sqrt().reciprocal();
-      const [signal, sigma] = [alpha, ratio.mul(alpha)].map((weight) => weight.to(latents.dtype));
-      return signal!.mul(latents).add(sigma!.mul(noise));
-    });
+  protected override noised(latents: Tensor, noise: Tensor, level: Tensor): Tensor {
+    const alpha = level.square().add(1).sqrt().reciprocal();
+    const [signal, sigma] = [alpha, level.mul(alpha)].map((weight) => weight.to(latents.dtype));
+    return signal!.mul(latents).add(sigma!.mul(noise));
   }
 
   /** The order of a step: what the history allows, less towards the end. */

@@ -2,9 +2,8 @@
 // Reference: diffusers schedulers/scheduling_euler_discrete.py.
 import { linspace, scope, type Tensor } from "../torch/index.ts";
 import { type SchedulerSpec, SIGMA_DEFAULTS, type SigmaConfig } from "./config.ts";
-import { perSample, type SchedulerOptions } from "./discrete-scheduler.ts";
+import type { SchedulerOptions } from "./discrete-scheduler.ts";
 import { log32, root32, times } from "./float32.ts";
-import type { Timesteps } from "./scheduler.ts";
 import { SigmaScheduler } from "./sigma-scheduler.ts";
 import { sigmasAt, timestepOf } from "./sigmas.ts";
 import { spacedTimesteps, spread } from "./timesteps.ts";
@@ -79,11 +78,8 @@ export class EulerScheduler extends SigmaScheduler<EulerConfig> {
     return result;
   }
 
-  override addNoise(latents: Tensor, noise: Tensor, timesteps: Timesteps): Tensor {
-    return scope(() => {
-      const sigma = perSample(latents, timesteps, this.levels).to(latents.dtype);
-      return latents.add(noise.mul(sigma));
-    });
+  protected override noised(latents: Tensor, noise: Tensor, level: Tensor): Tensor {
+    return latents.add(noise.mul(level.to(latents.dtype)));
   }
 
   /** The clean sample that a prediction implies, from a sample in float32. */

@@ -16,7 +16,7 @@ export {
   type SchedulerName,
 } from "./load-scheduler.ts";
 export { PndmScheduler, type PndmConfig } from "./pndm.ts";
-export type { PredictionType, Scheduler, StepOptions, Timesteps } from "./scheduler.ts";
+export type { ForwardProcess, PredictionType, Scheduler, StepOptions, Timesteps } from "./scheduler.ts";
 export { stepNoise } from "./step-noise.ts";
 export type { TimestepSpacing } from "./timesteps.ts";
 export { minSnrWeights } from "./min-snr.ts";

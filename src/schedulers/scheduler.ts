@@ -1,5 +1,5 @@
 // What every noise scheduler can do; pipelines and training import only this interface.
-import type { Generator, Tensor } from "../torch/index.ts";
+import type { Device, Generator, Tensor } from "../torch/index.ts";
 
 /** What the denoiser is trained to predict. */
 export type PredictionType = "epsilon" | "v_prediction" | "sample";
@@ -12,6 +12,14 @@ export interface StepOptions {
   generator?: Generator | readonly Generator[];
   /** DDIM's eta: 0 is deterministic, 1 is as noisy as DDPM. Ignored by the others. */
   eta?: number;
+}
+
+/** The forward process at training timesteps, int64 [B] on a device that holds the noise schedule: nothing waits for it. */
+export interface ForwardProcess extends Disposable {
+  /** See `Scheduler.addNoise`. */
+  addNoise(latents: Tensor, noise: Tensor, timesteps: Tensor): Tensor;
+  /** See `Scheduler.trainingTarget`. */
+  trainingTarget(latents: Tensor, noise: Tensor, timesteps: Tensor): Tensor;
 }
 
 /**
@@ -40,6 +48,8 @@ export interface Scheduler extends Disposable {
   addNoise(latents: Tensor, noise: Tensor, timesteps: Timesteps): Tensor;
   /** What the denoiser should predict: noise, velocity or the latents themselves, [B, C, H, W]. */
   trainingTarget(latents: Tensor, noise: Tensor, timesteps: Timesteps): Tensor;
+  /** `addNoise` and `trainingTarget`, to the same bits, for many batches on one device; for the timesteps set now. */
+  forwardProcess(device: Device): ForwardProcess;
   /** diffusers' name of the class: "PNDMScheduler". */
   readonly className: string;
   /** The scheduler's `scheduler_config.json`, with `_class_name`. */

@@ -1,7 +1,7 @@
 // What Euler and DPM-Solver share: a list of noise levels, a place in it, and noise added by level.
 import { ConfigError } from "../torch/index.ts";
 import type { SchedulerSpec, SigmaConfig } from "./config.ts";
-import { DiscreteScheduler, type SchedulerOptions } from "./discrete-scheduler.ts";
+import { DiscreteScheduler, type LevelTable, type SchedulerOptions } from "./discrete-scheduler.ts";
 import { karrasSigmas, sigmasOf } from "./sigmas.ts";
 
 /** alphabar left at the last timestep of a schedule with zero terminal SNR, so that its sigma stays finite; diffusers' choice. */
@@ -75,8 +75,8 @@ export abstract class SigmaScheduler<C extends SigmaConfig> extends DiscreteSche
     return sigma;
   }
 
-  /** How `perSample` finds noise levels. */
-  protected get levels() {
+  /** Noise levels, of the sampling timesteps too. */
+  protected override get levels(): LevelTable {
     return {
       table: this.trainingSigmas.map((_, timestep) => this.level(timestep)),
       at: (timestep: number) => this.level(timestep),

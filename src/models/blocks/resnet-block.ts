@@ -54,8 +54,7 @@ export class ResnetBlock extends Module {
     return scope(() => {
       // Chains, so that full-size feature maps go as soon as the next one is there.
       const half = (norm: GroupNorm, conv: Conv2d) => [
-        (h: Tensor) => norm.forward(h),
-        this.#act,
+        (h: Tensor) => norm.forwardThen(h, this.#act),
         (h: Tensor) => conv.forward(h),
       ];
       const temb = this.#timeEmbProj;

@@ -2,7 +2,7 @@
  * The down, middle and up blocks of the U-Net: residual blocks, each followed by a transformer where the block type says
  * so. Mirrors diffusers models/unets/unet_2d_blocks.py (CrossAttn)DownBlock2D, UNetMidBlock2D(CrossAttn), (CrossAttn)UpBlock2D.
  */
-import { checkpointed, Module } from "../../nn/index.ts";
+import { chain, checkpointed, Module } from "../../nn/index.ts";
 import type { Activation, ParamStore } from "../../nn/index.ts";
 import { cat, scope } from "../../torch/index.ts";
 import type { Tensor } from "../../torch/index.ts";
@@ -80,8 +80,10 @@ export class DownBlock extends Module {
     const states: Tensor[] = [];
     let h = xs;
     this.#resnets.forEach((resnet, i) => {
-      h = residual(resnet, h, tembAct);
-      h = attend(this.#attentions[i], h, context);
+      h = chain(h, [
+        (map) => residual(resnet, map, tembAct),
+        (map) => attend(this.#attentions[i], map, context),
+      ]);
       states.push(h);
     });
     if (this.#downsampler !== undefined) states.push(this.#downsampler.forward(h));
@@ -112,9 +114,12 @@ export class MidBlock extends Module {
 
   /** [B, C, H, W] -> [B, C, H, W]. */
   forward(xs: Tensor, { tembAct, context }: Conditioning): Tensor {
-    const h = residual(this.#first, xs, tembAct);
-    if (this.#attention === undefined || this.#second === undefined) return h;
-    return residual(this.#second, attend(this.#attention, h, context), tembAct);
+    const second = this.#second;
+    return chain(xs, [
+      (map) => residual(this.#first, map, tembAct),
+      (map) => attend(this.#attention, map, context),
+      ...(second === undefined ? [] : [(map: Tensor) => residual(second, map, tembAct)]),
+    ]);
   }
 }
 
@@ -142,16 +147,20 @@ export class UpBlock extends Module {
     if (upsample) this.#upsampler = new Upsample(vs.at("upsamplers", 0), outChannels);
   }
 
-  /** Takes its skip connections from the end of `skips`; the next one left tells the size to grow to. */
+  /** Takes (and releases) its skip connections from the end of `skips`; the next one left tells the size to grow to. */
   forward(xs: Tensor, skips: Tensor[], { tembAct, context }: Conditioning): Tensor {
-    let h = xs;
-    this.#resnets.forEach((resnet, i) => {
-      const skip = item(skips, -1);
-      skips.pop();
-      h = residualOfBoth(resnet, h, skip, tembAct);
-      h = attend(this.#attentions[i], h, context);
-    });
-    const size = skips.at(-1)?.shape.slice(2) as [number, number] | undefined;
-    return this.#upsampler?.forward(h, size) ?? h;
+    const levels = this.#resnets.flatMap((resnet, i) => [
+      (map: Tensor) => {
+        using skip = item(skips, -1);
+        skips.pop();
+        return residualOfBoth(resnet, map, skip, tembAct);
+      },
+      (map: Tensor) => attend(this.#attentions[i], map, context),
+    ]);
+    const grow = (map: Tensor) => {
+      const size = skips.at(-1)?.shape.slice(2) as [number, number] | undefined;
+      return this.#upsampler?.forward(map, size) ?? map;
+    };
+    return chain(xs, [...levels, grow]);
   }
 }

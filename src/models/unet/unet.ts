@@ -3,10 +3,10 @@
  * Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597; Rombach et al. 2021, https://arxiv.org/abs/2112.10752.
  * Keys and configuration are those of diffusers UNet2DConditionModel.
  */
-import { activation, buildFromTensors, Conv2d, GroupNorm, Module } from "../../nn/index.ts";
+import { activation, buildFromTensors, chain, Conv2d, GroupNorm, Module } from "../../nn/index.ts";
 import { ParamStore, SinusoidalTimesteps, TimestepEmbedding } from "../../nn/index.ts";
 import type { Activation } from "../../nn/index.ts";
-import { scope, tensor } from "../../torch/index.ts";
+import { sameDevice, scope, tensor, upload } from "../../torch/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import { item, perLevel } from "../config.ts";
 import { DownBlock, MidBlock, UpBlock } from "./blocks.ts";
@@ -103,11 +103,12 @@ export class UNet2DConditionModel extends Module {
       // 4. middle
       h = this.#midBlock?.forward(h, conditioning) ?? h;
 
-      // 5. up
-      for (const block of this.#upBlocks) h = block.forward(h, skips, conditioning);
-
-      // 6. post-process
-      return this.#convOut.forward(this.#act(this.#convNormOut.forward(h)));
+      // 5. up, 6. post-process
+      return chain(h, [
+        ...this.#upBlocks.map((block) => (xs: Tensor) => block.forward(xs, skips, conditioning)),
+        (xs) => this.#convNormOut.forwardThen(xs, this.#act),
+        (xs) => this.#convOut.forward(xs),
+      ]);
     });
   }
 }
@@ -116,7 +117,7 @@ export class UNet2DConditionModel extends Module {
 function timestepsFor(sample: Tensor, timesteps: Tensor | number): Tensor {
   const batch = item(sample.shape, 0);
   const given = typeof timesteps === "number" ? tensor([timesteps]) : timesteps;
-  const onDevice = given.device === sample.device ? given : given.to(sample.device);
+  const onDevice = sameDevice(given.device, sample.device) ? given : upload(given, sample.device);
   return onDevice.shape[0] === batch ? onDevice : onDevice.expand([batch]);
 }
 

@@ -70,8 +70,7 @@ export class Decoder extends Module {
       (h) => this.#convIn.forward(h),
       (h) => this.#midBlock.forward(h),
       ...this.#upBlocks.map((block) => (h: Tensor) => block.forward(h)),
-      (h) => this.#convNormOut.forward(h),
-      this.#act,
+      (h) => this.#convNormOut.forwardThen(h, this.#act),
       (h) => this.#convOut.forward(h),
     ]);
   }

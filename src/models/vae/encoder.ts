@@ -69,8 +69,7 @@ export class Encoder extends Module {
       (h) => this.#convIn.forward(h),
       ...this.#downBlocks.map((block) => (h: Tensor) => block.forward(h)),
       (h) => this.#midBlock.forward(h),
-      (h) => this.#convNormOut.forward(h),
-      this.#act,
+      (h) => this.#convNormOut.forwardThen(h, this.#act),
       (h) => this.#convOut.forward(h),
     ]);
   }

@@ -2,7 +2,7 @@
  * Batches with the memory of one image, and large images with that of small ones: overlapping tiles, each through the
  * network alone, blended where they overlap. Mirrors diffusers AutoencoderKL tiled_encode and tiled_decode.
  */
-import { cat, ConfigError, scope, tensor } from "../../torch/index.ts";
+import { cat, ConfigError, scope, tensor, upload } from "../../torch/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import type { VaeConfig } from "./config.ts";
 
@@ -114,12 +114,12 @@ function crossFade(previous: Tensor, next: Tensor, dim: 2 | 3, extent: number): 
   if (count === 0) return next;
   // float32 in any case, as where a Python number is a factor.
   const weights = (of: (i: number) => number) =>
-    tensor(
-      Array.from({ length: count }, (_, i) => of(i / count)),
-      {
-        shape: dim === 2 ? [count, 1] : [count],
-        device: next.device,
-      },
+    upload(
+      tensor(
+        Array.from({ length: count }, (_, i) => of(i / count)),
+        { shape: dim === 2 ? [count, 1] : [count] },
+      ),
+      next.device,
     );
   const old = previous.slice(dim, ends - count, ends).mul(weights((share) => 1 - share));
   const mixed = old.add(next.slice(dim, 0, count).mul(weights((share) => share)));
