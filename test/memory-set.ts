@@ -1,6 +1,16 @@
 // A small training set in memory, for tests of what comes after the encoders.
 import type { TrainingSet } from "../src/data/index.ts";
-import { cat, Generator, keep, randn, scope, tensor, type Tensor } from "../src/torch/index.ts";
+import {
+  cat,
+  type Device,
+  Generator,
+  keep,
+  randn,
+  scope,
+  tensor,
+  type Tensor,
+  upload,
+} from "../src/torch/index.ts";
 
 export interface MemorySetOptions {
   readonly images: number;
@@ -12,11 +22,14 @@ export interface MemorySetOptions {
   readonly captions?: number;
   readonly seed?: number;
   readonly scalingFactor?: number;
+  /** Where batches go; the images stay on the CPU. */
+  readonly device?: Device;
 }
 
 /** Random moments and states; image i has caption i modulo their number, and the next one as its second. */
 export function memorySet(options: MemorySetOptions): TrainingSet & { moments: Tensor; states: Tensor } {
   const { images, latentShape, stateShape, captions: count = 2, seed = 0, scalingFactor = 0.5 } = options;
+  const { device = "cpu" } = options;
   const [channels, height, width] = latentShape;
   const generator = new Generator().manualSeed(seed);
   const draw = () => randn([images, channels, height, width], { generator });
@@ -27,15 +40,15 @@ export function memorySet(options: MemorySetOptions): TrainingSet & { moments: T
     ids: Array.from({ length: images }, (_, i) => `${i}.png`),
     captions: [...Array.from({ length: count }, (_, i) => `caption ${i}`), ""],
     captionsOf: Array.from({ length: images }, (_, i) => [i % count, (i + 1) % count]),
-    ...{ latentShape, scalingFactor, moments, states, device: "cpu" },
+    ...{ latentShape, scalingFactor, moments, states, device },
     load: ({ rows, captions, flips }) =>
       Promise.resolve(
         scope(() => {
           const own = moments.indexSelect(0, index(rows));
           const parts = own.split(1, 0).map((one, i) => (flips?.[i] ? one.flip([3]) : one));
           return {
-            moments: keep(flips ? cat(parts, 0) : own),
-            encoderHiddenStates: keep(states.indexSelect(0, index(captions))),
+            moments: keep(upload(flips ? cat(parts, 0) : own, device)),
+            encoderHiddenStates: keep(upload(states.indexSelect(0, index(captions)), device)),
           };
         }),
       ),

@@ -9,6 +9,7 @@ import { makeGuidance } from "../src/experiment/stages/guidance-model.ts";
 import type { TrainingJob } from "../src/experiment/training/job.ts";
 import { groupsObjective, meanObjective } from "../src/method/index.ts";
 import { UNet2DConditionModel } from "../src/models/index.ts";
+import type { Device } from "../src/torch/index.ts";
 import { loadScheduler } from "../src/schedulers/index.ts";
 import { golden } from "./golden-dir.ts";
 import { memorySet } from "./memory-set.ts";
@@ -26,10 +27,11 @@ export const TINY_UNET = {
 
 export type TrainingChanges = Record<string, unknown>;
 
-/** A fresh job of one of the two stages with everything that can be random switched on, and what holds its tensors. */
+/** A fresh job of one of the two stages with everything that can be random switched on, and what holds its tensors; float32 on any device. */
 export function trainingJob(
   stage: "base" | "guidance",
   changes: TrainingChanges = {},
+  device: Device = "cpu",
 ): TrainingJob & Disposable {
   const config = parseConfig({
     [stage]: {
@@ -40,8 +42,8 @@ export function trainingJob(
   });
   const options = config[stage];
   const size = options.batchSize * options.accumulation;
-  const set = memorySet({ images: 20, latentShape: [4, 4, 4], stateShape: [3, 8] });
-  const unet = UNet2DConditionModel.seeded(TINY_UNET, 0);
+  const set = memorySet({ images: 20, latentShape: [4, 4, 4], stateShape: [3, 8], device });
+  const unet = UNet2DConditionModel.seeded(TINY_UNET, 0).to({ device });
   const scheduler = loadScheduler(golden("tiny-sd1/scheduler"), { as: "ddpm" });
   const common = { options, set, scheduler, seed: 7 };
   if (stage === "base")

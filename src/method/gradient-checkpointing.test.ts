@@ -56,7 +56,8 @@ describe("gradient checkpointing of the U-Net", () => {
   const trained: GuidanceModule = { kind: "network", network };
   const adapters: GuidanceModule = { kind: "lora", lora };
   const mixed: Denoiser = {
-    forward: (...args) => autocast({ dtype: "bfloat16" }, () => network.forward(...args)),
+    forward: (sample, timesteps, states) =>
+      autocast({ dtype: "bfloat16" }, () => network.forward(sample, timesteps, states)),
   };
   const half = { form: "difference", strength: 0.5 } as const;
   const cases: [string, Denoiser, Tensor[], number?][] = [

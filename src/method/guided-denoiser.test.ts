@@ -76,4 +76,42 @@ describe("GuidedDenoiser", () => {
     const [none, half, full] = [at(0), at(0.5), at(1)] as const;
     none.forEach((value, i) => expect(half[i]).toBeCloseTo((value + full[i]!) / 2, 5));
   });
+
+  it("guides from a timestep on: by each sample's, by the one that the caller knows, or everywhere", () => {
+    const both = tensor([
+      [1, 2],
+      [3, 4],
+    ]);
+    const guided = new GuidedDenoiser(base, module, { form: "residual", strength: 1, from: 10 });
+    const at = (timesteps: number[], known?: number, denoiser: Denoiser = guided) =>
+      scope(() =>
+        denoiser
+          .forward(both.view([2, 2, 1, 1]), tensor(timesteps, { dtype: "int64" }), both, { timestep: known })
+          .toNumbers(),
+      );
+    expect(at([9, 10])).toEqual([2, 4, 15, 20]);
+    expect(at([3, 4])).toEqual([2, 4, 6, 8]);
+    expect(at([10, 11])).toEqual([5, 10, 15, 20]);
+    // What the caller knows is not looked up.
+    expect(at([0, 0], 10)).toEqual([5, 10, 15, 20]);
+    expect(at([99, 99], 9)).toEqual([2, 4, 6, 8]);
+    expect(at([0, 99], undefined, guided.everywhere())).toEqual([5, 10, 15, 20]);
+  });
+
+  it("names all that a recorded graph depends on", () => {
+    using model = new Tiny(Store.seeded({ seed: 1 }));
+    using network = new Tiny(Store.seeded({ seed: 2 }));
+    const form = { form: "blend", ratio: 0.5, from: 10 } as const;
+    const guided = new GuidedDenoiser(model, { kind: "network", network }, form);
+    const key = guided.graphKey(10)!;
+    for (const own of [...model.parameters(), ...network.parameters()]) expect(key).toContain(own);
+    expect(guided.graphKey(11)).toEqual(key);
+    expect(guided.graphKey(9)).not.toEqual(key);
+    expect(guided.graphKey()).toBeUndefined();
+    expect(new GuidedDenoiser(base, module, form).graphKey(10)).toBeUndefined();
+    // At all timesteps there is nothing to know.
+    const everywhere = new GuidedDenoiser(model, { kind: "network", network }, { ...form, from: 0 });
+    expect(everywhere.graphKey()).toEqual(everywhere.graphKey(5));
+    expect(everywhere.graphKey()).toBeDefined();
+  });
 });

@@ -36,18 +36,31 @@ export class GuidedDenoiser implements Denoiser {
     this.guidance = guidance;
   }
 
-  forward(sample: Tensor, timesteps: Tensor, encoderHiddenStates: Tensor): Tensor {
+  forward(...args: Parameters<Denoiser["forward"]>): Tensor {
+    const [sample, timesteps, encoderHiddenStates, options] = args;
     const { from = 0 } = this.guidance;
-    if (from > 0) {
-      const inside = timesteps.ge(from).toNumbers();
-      if (!inside.includes(1)) return this.frozen(sample, timesteps, encoderHiddenStates);
-      if (inside.includes(0)) {
-        const mask = timesteps.ge(from).view([-1, 1, 1, 1]);
-        const guided = this.guided(sample, timesteps, encoderHiddenStates);
-        return where(mask, guided, this.frozen(sample, timesteps, encoderHiddenStates));
-      }
-    }
-    return this.guided(sample, timesteps, encoderHiddenStates);
+    if (from === 0) return this.guided(sample, timesteps, encoderHiddenStates);
+    const inside =
+      options?.timestep === undefined ? timesteps.ge(from).toNumbers() : [+(options.timestep >= from)];
+    if (!inside.includes(1)) return this.frozen(sample, timesteps, encoderHiddenStates);
+    const guided = this.guided(sample, timesteps, encoderHiddenStates);
+    if (!inside.includes(0)) return guided;
+    const mask = timesteps.ge(from).view([-1, 1, 1, 1]);
+    return where(mask, guided, this.frozen(sample, timesteps, encoderHiddenStates));
+  }
+
+  graphKey(timestep?: number): readonly unknown[] | undefined {
+    const { base, guidance, module } = this;
+    const { from = 0 } = guidance;
+    if (from > 0 && timestep === undefined) return undefined;
+    const parts = module.kind === "network" ? [base, module.network] : [base];
+    const keys = parts.flatMap((part) => part.graphKey?.(timestep) ?? [undefined]);
+    return keys.includes(undefined) ? undefined : [guidance, from > 0 && timestep! >= from, ...keys];
+  }
+
+  /** The same at all timesteps: for batches that are known to lie where there is guidance, which then is not looked up. */
+  everywhere(): Denoiser {
+    return new GuidedDenoiser(this.base, this.module, { ...this.guidance, from: 0 });
   }
 
   private frozen(...args: Parameters<Denoiser["forward"]>): Tensor {

@@ -7,3 +7,4 @@ export * from "./per-sample-loss.ts";
 export * from "./profile-score.ts";
 export * from "./signals.ts";
 export * from "./train-step.ts";
+export { NonFiniteLossError } from "../nn/index.ts";

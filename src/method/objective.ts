@@ -1,6 +1,6 @@
 // Objectives of the two training stages. Stage 3: mean over groups + lambda * variance over groups of the group losses.
 // Paper section 3.4; reference: train_text_to_image.py (--eiil 1).
-import { ShapeError, type Tensor, tensor } from "../torch/index.ts";
+import { cat, ShapeError, type Tensor, tensor } from "../torch/index.ts";
 
 export interface GroupObjective {
   /** mean + lambda * variance, or the mean alone if only one group is present; 0-dim. */
@@ -8,15 +8,16 @@ export interface GroupObjective {
   readonly mean: Tensor;
   /** Unbiased variance over the present groups; zero for a single one. */
   readonly variance: Tensor;
-  /** Weighted mean loss of each present group, [present]. */
+  /** Weighted mean loss of each group, zero for one that is absent, [K]. */
   readonly groupLosses: Tensor;
-  /** Which groups are present, int64 [present]. */
+  /** 1 for each group that is present, 0 for the others, [K]. */
   readonly present: Tensor;
 }
 
 /**
  * The objective from per-sample losses [B] and group weights [B, K] (rows sum to 1).
  * A group is absent when its total weight is zero; the reference asks whether its loss exceeds 1e-9 instead.
+ * Which groups are present is a mask, so that all shapes are the same for every batch and nobody waits for a device.
  * Throws ShapeError if the sizes do not fit.
  */
 export function groupObjective(perSample: Tensor, weights: Tensor, lambda: number): GroupObjective {
@@ -25,15 +26,22 @@ export function groupObjective(perSample: Tensor, weights: Tensor, lambda: numbe
     throw new ShapeError(
       `groupObjective: losses [B] and weights [B, K] were expected, got [${perSample.shape.join(", ")}] and [${weights.shape.join(", ")}]`,
     );
+  const count = weights.shape[1]!;
   const totals = weights.sum(0);
-  const present = totals.gt(0).nonzero().view([-1]);
+  const present = totals.gt(0).to(perSample.dtype);
+  const absent = present.neg().add(1);
   const sums = perSample.unsqueeze(0).matmul(weights).view([-1]);
-  const groupLosses = sums.indexSelect(0, present).div(totals.indexSelect(0, present));
-  const mean = groupLosses.mean();
-  const several = groupLosses.numel > 1;
-  const variance = several ? groupLosses.variance([0], { correction: 1 }) : mean.detach().mul(0);
-  const loss = several ? mean.add(variance.mul(lambda)) : mean;
-  return { loss, mean, variance, groupLosses, present };
+  const groupLosses = sums.div(totals.add(absent));
+  const groups = present.sum();
+  const mean = groupLosses.sum().div(groups);
+  if (count === 1) return { loss: mean, mean, variance: mean.detach().mul(0), groupLosses, present };
+  // The absent ones are put where they add nothing to the sum of squares, whose divisor is then set right: for n of K
+  // groups var * (K - 1) / (n - 1). With one group present the variance is zero.
+  const filled = groupLosses.add(absent.mul(mean.detach()));
+  const several = groups.gt(1).to(perSample.dtype);
+  const correction = several.mul(count - 1).div(groups.sub(1).clampMin(1));
+  const variance = filled.variance([0], { correction: 1 }).mul(correction);
+  return { loss: mean.add(variance.mul(lambda)), mean, variance, groupLosses, present };
 }
 
 /** What an objective tells besides the loss. */
@@ -44,14 +52,18 @@ export interface ObjectiveValues {
   readonly groupLosses?: ReadonlyMap<number, number>;
 }
 
-/** From the losses [B] of the images `rows` to what is minimised; `values` reads its numbers, after the backward pass. */
-export type Objective = (
-  losses: Tensor,
-  rows: Int32Array,
-) => { readonly loss: Tensor; readonly values?: () => ObjectiveValues };
+/** What is minimised. */
+export interface Objective {
+  /** What it is to know of the images `rows`: their group weights, [B, K] on the CPU. */
+  readonly weightsOf?: (rows: Int32Array) => Tensor;
+  /** From the losses [B] and what it knows of their images to the loss, and to a vector of what else it tells. */
+  readonly of: (losses: Tensor, weights?: Tensor) => { readonly loss: Tensor; readonly told?: Tensor };
+  /** Names the vector's numbers. */
+  readonly read?: (told: readonly number[]) => ObjectiveValues;
+}
 
 /** Stage 1: mean of l_i over the batch. */
-export const meanObjective: Objective = (losses) => ({ loss: losses.mean() });
+export const meanObjective: Objective = { of: (losses) => ({ loss: losses.mean() }) };
 
 /** Stage 3, with soft group weights of all images, [N][count] row-major. */
 export function groupsObjective({
@@ -63,18 +75,19 @@ export function groupsObjective({
   readonly count: number;
   readonly lambda: number;
 }): Objective {
-  return (losses, rows) => {
-    const own = Float32Array.from({ length: rows.length * count }, (_, i) => {
-      const row = rows[Math.floor(i / count)]!;
-      return weights[row * count + (i % count)]!;
-    });
-    const given = tensor(own, { shape: [rows.length, count], device: losses.device });
-    const { loss, mean, variance, groupLosses, present } = groupObjective(losses, given, lambda);
-    const values = (): ObjectiveValues => {
-      const each = groupLosses.toNumbers();
-      const byGroup = new Map(present.toNumbers().map((g, i) => [g, each[i]!]));
-      return { mean: mean.item(), variance: variance.item(), groupLosses: byGroup };
-    };
-    return { loss, values };
+  return {
+    weightsOf(rows) {
+      const own = new Float32Array(rows.length * count);
+      rows.forEach((row, i) => own.set(weights.subarray(row * count, (row + 1) * count), i * count));
+      return tensor(own, { shape: [rows.length, count] });
+    },
+    of(losses, given) {
+      const { loss, mean, variance, groupLosses, present } = groupObjective(losses, given!, lambda);
+      return { loss, told: cat([mean.view([1]), variance.view([1]), groupLosses, present]).detach() };
+    },
+    read([mean, variance, ...groups]) {
+      const present = [...Array(count).keys()].filter((group) => groups[count + group] === 1);
+      return { mean: mean!, variance: variance!, groupLosses: new Map(present.map((g) => [g, groups[g]!])) };
+    },
   };
 }

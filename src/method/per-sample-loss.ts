@@ -8,8 +8,11 @@ import type { Tensor } from "../torch/index.ts";
 export const perSampleLoss = (prediction: Tensor, target: Tensor): Tensor =>
   prediction.to("float32").sub(target.to("float32")).square().flatten(1).mean(1);
 
+/** What a training asks of a scheduler. */
+export type NoiseProcess = Pick<Scheduler, "addNoise" | "trainingTarget">;
+
 /** Diffusion loss l_i of each image of a batch, [B]: noise it, predict, compare with what should be predicted. */
-export function diffusionLoss(denoiser: Denoiser, scheduler: Scheduler, batch: DiffusionBatch): Tensor {
+export function diffusionLoss(denoiser: Denoiser, scheduler: NoiseProcess, batch: DiffusionBatch): Tensor {
   const { latents, noise, inputNoise = noise, timesteps, encoderHiddenStates } = batch;
   const noisyLatents = scheduler.addNoise(latents, inputNoise, timesteps);
   const prediction = denoiser.forward(noisyLatents, timesteps, encoderHiddenStates);

@@ -11,17 +11,21 @@ import type { Denoiser } from "../pipelines/index.ts";
 import type { Scheduler } from "../schedulers/index.ts";
 import {
   type Device,
+  download,
+  type Download,
   full,
   type Generator,
   inferenceMode,
   InvDiffError,
+  isHost,
   randint,
   randn,
   scope,
   stack,
   type Tensor,
+  upload,
 } from "../torch/index.ts";
-import { diffusionLoss, perSampleLoss } from "./per-sample-loss.ts";
+import { diffusionLoss, type NoiseProcess, perSampleLoss } from "./per-sample-loss.ts";
 
 export type SignalName = "profile" | "single" | "reference";
 
@@ -90,36 +94,60 @@ export async function measureSignal(
   const columns = signalColumns(name, options);
   const losses = new Float32Array((end - begin) * columns.length);
   const captions = firstCaptions(set);
+  // A device keeps the noise schedule, so that no batch has to wait for it.
+  using process = isHost(set.device) ? undefined : parts.scheduler.forwardProcess(set.device);
+  const frozen = { denoiser: parts.denoiser, scheduler: process ?? parts.scheduler };
   using noises = scope(() => normal([count, ...set.latentShape], stepGenerator(seed, 0), set.device));
   using empty = columns.some((column) => column.contrast) ? await emptyStates(set) : undefined;
-  for (let first = begin; first < end; first += batchSize) {
-    const rows = Int32Array.from({ length: Math.min(batchSize, end - first) }, (_, i) => first + i);
-    const encoded = await set.load({ rows, captions: captions.subarray(first, first + rows.length) });
-    using _moments = encoded.moments;
-    using states = encoded.encoderHiddenStates;
-    const measure = () => {
-      const latents = latentsOf(encoded, set.scalingFactor);
-      const draws =
-        name === "profile"
-          ? sharedDraws(latents, timesteps, noises)
-          : [randomDraw(latents, parts.scheduler.numTrainTimesteps, stepGenerator(seed, first))];
-      const measured = draws.flatMap((draw) => {
-        const loss = (encoderHiddenStates: Tensor) =>
-          scope(() => lossOf(name, parts, { latents, encoderHiddenStates, ...draw }));
-        const own = loss(states);
-        if (!empty) return [own];
-        const difference = own.sub(loss(empty.expand([...states.shape])));
-        return contrast === "both" ? [own, difference] : [difference];
-      });
-      return stack(measured, 1).toArray() as Float32Array;
-    };
-    losses.set(
-      inferenceMode(() => scope(measure)),
-      (first - begin) * columns.length,
-    );
-    await onBatch?.(first + rows.length - begin, end - begin);
+  let sent: Sent | undefined;
+  const receive = async (): Promise<void> => {
+    if (!sent) return;
+    using numbers = sent.numbers;
+    const { first, last } = sent;
+    sent = undefined;
+    losses.set(numbers.toArray() as Float32Array, (first - begin) * columns.length);
+    await onBatch?.(last - begin, end - begin);
+  };
+  try {
+    for (let first = begin; first < end; first += batchSize) {
+      const last = Math.min(first + batchSize, end);
+      const rows = Int32Array.from({ length: last - first }, (_, i) => first + i);
+      const encoded = await set.load({ rows, captions: captions.subarray(first, last) });
+      using _moments = encoded.moments;
+      using states = encoded.encoderHiddenStates;
+      const measure = () => {
+        const latents = latentsOf(encoded, set.scalingFactor);
+        const draws =
+          name === "profile"
+            ? sharedDraws(latents, timesteps, noises)
+            : [randomDraw(latents, parts.scheduler.numTrainTimesteps, stepGenerator(seed, first))];
+        const measured = draws.flatMap((draw) => {
+          const loss = (encoderHiddenStates: Tensor) =>
+            scope(() => lossOf(name, frozen, { latents, encoderHiddenStates, ...draw }));
+          const own = loss(states);
+          if (!empty) return [own];
+          const difference = own.sub(loss(empty.expand([...states.shape])));
+          return contrast === "both" ? [own, difference] : [difference];
+        });
+        return download(stack(measured, 1));
+      };
+      const numbers = inferenceMode(() => scope(measure));
+      // A device has this batch to work on while the numbers of the one before are looked at and the next one is read.
+      await receive().finally(() => (sent = { numbers, first, last }));
+      if (isHost(set.device)) await receive();
+    }
+    await receive();
+  } finally {
+    sent?.numbers[Symbol.dispose]();
   }
   return { losses, columns };
+}
+
+/** What a batch gave, on its way from the device. */
+interface Sent {
+  readonly numbers: Download;
+  readonly first: number;
+  readonly last: number;
 }
 
 /** Text states of the empty caption, [1, L, D]. */
@@ -133,7 +161,7 @@ async function emptyStates(set: TrainingSet): Promise<Tensor> {
 type Draw = Pick<DiffusionBatch, "noise" | "timesteps">;
 
 const normal = (shape: readonly number[], generator: Generator, device: Device): Tensor =>
-  randn([...shape], { generator }).to(device);
+  upload(randn([...shape], { generator }), device);
 
 /** The same noises and timesteps for every image: losses differ only through what the images show. */
 const sharedDraws = ({ shape, device }: Tensor, timesteps: readonly number[], noises: Tensor): Draw[] =>
@@ -146,13 +174,13 @@ const sharedDraws = ({ shape, device }: Tensor, timesteps: readonly number[], no
 function randomDraw({ shape, device }: Tensor, trainTimesteps: number, generator: Generator): Draw {
   const noise = normal(shape, generator, device);
   const timesteps = randint(trainTimesteps, [shape[0]!], { generator, dtype: "int64" });
-  return { noise, timesteps: timesteps.to(device) };
+  return { noise, timesteps: upload(timesteps, device) };
 }
 
 /** The diffusion loss, [B]; `reference` compares the prediction with the latents, as its code does. */
 function lossOf(
   name: SignalName,
-  { denoiser, scheduler }: Parameters<typeof measureSignal>[1],
+  { denoiser, scheduler }: { readonly denoiser: Denoiser; readonly scheduler: NoiseProcess },
   batch: DiffusionBatch,
 ): Tensor {
   if (name !== "reference") return diffusionLoss(denoiser, scheduler, batch);

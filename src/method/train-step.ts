@@ -2,8 +2,8 @@
 import {
   type DiffusionBatch,
   type DrawOptions,
-  planBatch,
-  stepGenerator,
+  type StepBatch,
+  stepBatches,
   type TrainingSet,
 } from "../data/index.ts";
 import {
@@ -12,18 +12,18 @@ import {
   clipGradNorm_,
   type Ema,
   type LossScaler,
+  NonFiniteLossError,
   withTape,
 } from "../nn/index.ts";
 import type { Denoiser } from "../pipelines/index.ts";
-import type { Scheduler } from "../schedulers/index.ts";
-import { autocast, type DType, InvDiffError, scope, type Tensor } from "../torch/index.ts";
+import { autocast, type DType, scope, type Tensor } from "../torch/index.ts";
 import type { Objective, ObjectiveValues } from "./objective.ts";
-import { diffusionLoss } from "./per-sample-loss.ts";
+import { diffusionLoss, type NoiseProcess } from "./per-sample-loss.ts";
 
 /** What a training run holds from step to step. */
 export interface Trainer {
   readonly denoiser: Denoiser;
-  readonly scheduler: Scheduler;
+  readonly scheduler: NoiseProcess;
   readonly objective: Objective;
   /** Tensors that the optimizer changes. */
   readonly parameters: readonly Tensor[];
@@ -53,60 +53,67 @@ export interface StepResult extends ObjectiveValues {
   readonly skipped: boolean;
 }
 
-/** The loss or its gradient is no number any more; the weights are still those of the step before. */
-export class NonFiniteLossError extends InvDiffError {
-  override readonly kind = "user";
-  readonly step: number;
-  /** Ids of the images of the step's batches. */
-  readonly ids: readonly string[];
-  constructor(what: string, step: number, ids: readonly string[]) {
-    const some = ids.slice(0, 8).join(", ") + (ids.length > 8 ? `, ... (${ids.length} images)` : "");
-    super(
-      `The ${what} at step ${step + 1} is not a finite number. Lower the learning rate or use another precision, ` +
-        `and look at the images of the batch: ${some}.`,
-    );
-    this.step = step;
-    this.ids = ids;
+/**
+ * Measures the batches that `next` gives, and changes the weights once; `ids` are the images of all of them.
+ * Throws NonFiniteLossError before anything changes.
+ */
+export async function trainOn(
+  trainer: Trainer,
+  next: (part: number) => Promise<StepBatch>,
+  { step, ids }: { readonly step: number; readonly ids: () => readonly string[] },
+): Promise<StepResult> {
+  const { accumulation = 1, optimizer } = trainer;
+  const results: BatchResult[] = [];
+  try {
+    for (let part = 0; part < accumulation; part++) {
+      using given = await next(part);
+      results.push(accumulate(trainer, given.batch, given.rows));
+    }
+    const values = averaged(results);
+    if (!Number.isFinite(values.loss) && !trainer.scaler) throw new NonFiniteLossError("loss", step, ids());
+    return { ...values, ...update(trainer, step, ids) };
+  } finally {
+    optimizer.zeroGrad();
   }
 }
 
 /**
- * Draws, measures, and changes the weights once; `rows` are the images of all accumulated batches, which have one size.
- * Every random number depends on the trainer's seed and `step` alone. Throws NonFiniteLossError before anything changes.
+ * Draws, measures, and changes the weights once; `rows` are the images of all accumulated batches.
+ * Every random number depends on the trainer's seed and `step` alone. Throws as `trainOn`.
  */
-export async function trainStep(
+export function trainStep(
   trainer: Trainer,
   set: TrainingSet,
   rows: Int32Array,
   step: number,
 ): Promise<StepResult> {
-  const { accumulation = 1, optimizer } = trainer;
-  const size = rows.length / accumulation;
-  const results: BatchResult[] = [];
-  try {
-    for (let part = 0; part < accumulation; part++) {
-      const own = rows.subarray(part * size, (part + 1) * size);
-      const plan = planBatch(set, own, stepGenerator(trainer.seed, step * accumulation + part), trainer.draw);
-      const encoded = await set.load(plan.request);
-      using _moments = encoded.moments;
-      using _states = encoded.encoderHiddenStates;
-      results.push(scope(() => accumulate(trainer, plan.diffuse(encoded, set.scalingFactor), own)));
-    }
-    const loss = mean(results.map((result) => result.loss));
-    const ids = () => Array.from(rows, (row) => set.ids[row]!);
-    if (!Number.isFinite(loss) && !trainer.scaler) throw new NonFiniteLossError("loss", step, ids());
-    return { ...averaged(results), loss, ...update(trainer, step, ids) };
-  } finally {
-    optimizer.zeroGrad();
-  }
+  const { accumulation, seed, draw } = trainer;
+  const next = stepBatches(set, rows, { seed, step, parts: accumulation, draw });
+  return trainOn(trainer, next, { step, ids: () => Array.from(rows, (row) => set.ids[row]!) });
 }
 
 export type BatchResult = ObjectiveValues & { readonly loss: number };
 
 /** Adds a batch's share of the gradients; `rows` are its images. */
 export function accumulate(trainer: Trainer, batch: DiffusionBatch, rows: Int32Array): BatchResult {
-  const { denoiser, scheduler, objective, lossWeights, scaler, accumulation = 1 } = trainer;
-  const { precision = "float32" } = trainer;
+  const { objective, scaler } = trainer;
+  return scope(() => {
+    const weights = objective.weightsOf?.(rows).to(batch.latents.device);
+    const { loss, told } = addGradients(trainer, batch, { weights, lossScale: scaler?.state().scale });
+    return { ...(told && objective.read?.(told.toNumbers())), loss: loss.item() };
+  });
+}
+
+/**
+ * The same on the batch's device: `weights` is what the objective knows of its images, and the loss and what the objective
+ * tells of it stay there. Nobody waits for the device.
+ */
+export function addGradients(
+  trainer: Trainer,
+  batch: DiffusionBatch,
+  { weights, lossScale }: { weights?: Tensor | undefined; lossScale?: Tensor | number | undefined },
+): { loss: Tensor; told?: Tensor | undefined } {
+  const { denoiser, scheduler, objective, lossWeights, accumulation = 1, precision = "float32" } = trainer;
   using tape = trainer.gradientCheckpointing ? new CheckpointTape() : undefined;
   return scope(() => {
     const { device } = batch.latents;
@@ -117,11 +124,11 @@ export function accumulate(trainer: Trainer, batch: DiffusionBatch, rows: Int32A
       diffusionLoss(precision === "float32" ? denoiser : mixed, scheduler, batch),
     );
     const weighted = lossWeights ? losses.mul(lossWeights.indexSelect(0, batch.timesteps)) : losses;
-    const { loss, values } = objective(weighted, rows);
+    const { loss, told } = objective.of(weighted, weights);
     const share = accumulation > 1 ? loss.div(accumulation) : loss;
-    (scaler ? scaler.scale(share) : share).backward();
+    (lossScale === undefined ? share : share.mul(lossScale)).backward();
     tape?.backward();
-    return { ...values?.(), loss: loss.item() };
+    return { loss: loss.detach(), told };
   });
 }
 
@@ -151,13 +158,15 @@ export function update(
 
 const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;
 
-/** Means over the batches; a group's over those in which it is present. */
-function averaged(results: readonly ObjectiveValues[]): ObjectiveValues {
-  const [first] = results;
-  if (first?.groupLosses === undefined || results.length === 1) return first ?? {};
-  const of = (pick: (values: ObjectiveValues) => number | undefined) =>
+/** Means over the batches of a step; a group's over those in which it is present. */
+export function averaged(results: readonly BatchResult[]): BatchResult {
+  const of = (pick: (values: BatchResult) => number | undefined) =>
     mean(results.map(pick).filter((value) => value !== undefined));
-  const groups = [...new Set(results.flatMap((result) => [...(result.groupLosses?.keys() ?? [])]))].sort();
+  const loss = of((result) => result.loss);
+  if (results.length === 1 || results[0]?.groupLosses === undefined) return { ...results[0], loss };
+  const groups = [...new Set(results.flatMap((result) => [...(result.groupLosses?.keys() ?? [])]))].sort(
+    (a, b) => a - b,
+  );
   const groupLosses = new Map(groups.map((g) => [g, of((result) => result.groupLosses?.get(g))]));
-  return { mean: of((r) => r.mean), variance: of((r) => r.variance), groupLosses };
+  return { loss, mean: of((r) => r.mean), variance: of((r) => r.variance), groupLosses };
 }

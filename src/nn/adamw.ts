@@ -5,7 +5,9 @@
 import {
   CheckpointError,
   foreachAddScalar_,
+  foreachAddTensor_,
   fusedAdamw_,
+  fusedAdamwTensorLr_,
   keep,
   noGrad,
   scope,
@@ -18,6 +20,16 @@ export interface AdamWOptions {
   readonly betas?: readonly [number, number];
   readonly eps?: number;
   readonly weightDecay?: number;
+}
+
+/** What an update depends on where only the device knows it, in 0-dim float32 tensors beside the parameters. */
+export interface DeviceRates {
+  /** Learning rate of the first group. */
+  readonly lr: Tensor;
+  /** What the gradients are divided by: clipping and loss scale in one. */
+  readonly divisor: Tensor;
+  /** 1: nothing is updated, the counts neither; 0: all is. */
+  readonly foundInf: Tensor;
 }
 
 export interface ParamGroup extends AdamWOptions {
@@ -60,36 +72,13 @@ export class AdamW {
     });
   }
 
-  /** One update, in place; parameters without a gradient are skipped. */
-  step(): void {
+  /** One update, in place; parameters without a gradient are skipped. With `rates` the host's `lr` is not asked. */
+  step(rates?: DeviceRates): void {
     noGrad(() => {
       scope(() => {
-        for (const group of this.#groups) this.#stepGroup(group);
+        for (const group of this.#groups) stepGroup(group, rates ?? this.lr);
       });
     });
-  }
-
-  #stepGroup({ slots, betas, eps, weightDecay, lrRatio }: Group): void {
-    const params: Tensor[] = [];
-    const grads: Tensor[] = [];
-    const avgs: Tensor[] = [];
-    const avgSqs: Tensor[] = [];
-    const steps: Tensor[] = [];
-    for (const slot of slots) {
-      const { grad } = slot.param;
-      if (grad === undefined) continue;
-      const { avg, avgSq, step } = (slot.moments ??= newMoments(slot.param));
-      params.push(slot.param);
-      grads.push(grad);
-      avgs.push(avg);
-      avgSqs.push(avgSq);
-      steps.push(step);
-    }
-    if (params.length === 0) return;
-    foreachAddScalar_(steps, 1);
-    const [beta1, beta2] = betas;
-    const fixed = { beta1, beta2, eps, weightDecay, amsgrad: false, maximize: false };
-    fusedAdamw_(params, grads, avgs, avgSqs, [], steps, { lr: this.lr * lrRatio, ...fixed });
   }
 
   /** Drops the gradients of all parameters. */
@@ -147,6 +136,37 @@ export class AdamW {
       }
     }
   }
+}
+
+function stepGroup({ slots, betas, eps, weightDecay, lrRatio }: Group, rates: number | DeviceRates): void {
+  const params: Tensor[] = [];
+  const grads: Tensor[] = [];
+  const avgs: Tensor[] = [];
+  const avgSqs: Tensor[] = [];
+  const steps: Tensor[] = [];
+  for (const slot of slots) {
+    const { grad } = slot.param;
+    if (grad === undefined) continue;
+    const { avg, avgSq, step } = (slot.moments ??= newMoments(slot.param));
+    params.push(slot.param);
+    grads.push(grad);
+    avgs.push(avg);
+    avgSqs.push(avgSq);
+    steps.push(step);
+  }
+  if (params.length === 0) return;
+  const [beta1, beta2] = betas;
+  const fixed = { beta1, beta2, eps, weightDecay, amsgrad: false, maximize: false };
+  if (typeof rates === "number") {
+    foreachAddScalar_(steps, 1);
+    fusedAdamw_(params, grads, avgs, avgSqs, [], steps, { lr: rates * lrRatio, ...fixed });
+    return;
+  }
+  const { divisor, foundInf } = rates;
+  const lr = lrRatio === 1 ? rates.lr : rates.lr.mul(lrRatio);
+  // A step that is not made does not count; the kernel does not ask for its number then.
+  foreachAddTensor_(steps, foundInf.neg().add(1));
+  fusedAdamwTensorLr_(params, grads, avgs, avgSqs, [], steps, { lr, ...fixed, gradScale: divisor, foundInf });
 }
 
 function newMoments(param: Tensor): NonNullable<Slot["moments"]> {

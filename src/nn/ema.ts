@@ -1,5 +1,5 @@
 /** Exponential moving average of parameters, as diffusers' training_utils.EMAModel (decay formula and warm-up). */
-import { CheckpointError, foreachLerp_, keep, noGrad, scope } from "../torch/index.ts";
+import { CheckpointError, foreachLerp_, fusedSgdTensorLr_, keep, noGrad, scope } from "../torch/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import { keyErrors } from "./key-errors.ts";
 
@@ -21,6 +21,21 @@ export function emaDecay(optimizationStep: number, options: EmaOptions = {}): nu
   if (step <= 0) return 0;
   const current = useWarmup ? 1 - (1 + step / invGamma) ** -power : (1 + step) / (10 + step);
   return Math.max(Math.min(current, decay), minDecay);
+}
+
+/** `1 - emaDecay(step)` where only the device knows the step: float64 in, float32 out, both 0-dim. */
+export function emaWeight(optimizationStep: Tensor, options: EmaOptions = {}): Tensor {
+  const { decay = 0.9999, minDecay = 0, updateAfterStep = 0 } = options;
+  const { useWarmup = false, invGamma = 1, power = 2 / 3 } = options;
+  return scope(() => {
+    const step = optimizationStep.sub(updateAfterStep + 1);
+    const counted = step.clampMin(0);
+    const current = useWarmup
+      ? counted.div(invGamma).add(1).pow(-power).neg().add(1)
+      : counted.add(1).div(counted.add(10));
+    const bounded = current.clamp(undefined, decay).clampMin(minDecay);
+    return bounded.mul(step.gt(0)).neg().add(1).to("float32");
+  });
 }
 
 export class Ema {
@@ -45,6 +60,24 @@ export class Ema {
     noGrad(() => {
       foreachLerp_([...this.#shadow.values()], [...this.#params], 1 - decay);
     });
+  }
+
+  /**
+   * The same by numbers that only the device knows: `optimizationStep` (0-dim float64), which this update is, and `foundInf`
+   * (0-dim float32), 1 for an update that is not to be made. The owner sets the property of that name when it learns of it.
+   */
+  stepOnDevice(optimizationStep: Tensor, foundInf: Tensor): void {
+    noGrad(() =>
+      scope(() => {
+        // avg += w * (param - avg) is a step of gradient descent with the rate w on (avg - param)^2 / 2, and its fused
+        // kernel takes rate and condition from the device. With `maximize` and decay 1 its gradient is avg - param.
+        fusedSgdTensorLr_([...this.#shadow.values()], [...this.#params], [], {
+          lr: emaWeight(optimizationStep, this.#options),
+          ...{ weightDecay: 1, maximize: true, foundInf },
+          ...{ momentum: 0, dampening: 0, nesterov: false, isFirstStep: false },
+        });
+      }),
+    );
   }
 
   /** The averages by key: not copies. */

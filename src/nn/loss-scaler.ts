@@ -20,13 +20,14 @@ export interface LossScalerState {
 }
 
 export class LossScaler {
-  readonly #options: Required<Omit<LossScalerOptions, "initScale">>;
+  /** How the scale changes. */
+  readonly options: Required<Omit<LossScalerOptions, "initScale">>;
   #scale: number;
   #growthTracker = 0;
 
   constructor(options: LossScalerOptions = {}) {
     const { initScale = 65536, growthFactor = 2, backoffFactor = 0.5, growthInterval = 2000 } = options;
-    this.#options = { growthFactor, backoffFactor, growthInterval };
+    this.options = { growthFactor, backoffFactor, growthInterval };
     this.#scale = initScale;
   }
 
@@ -62,7 +63,7 @@ export class LossScaler {
 
   /** Adapts the scale after a step. */
   update(finite: boolean): void {
-    const { growthFactor, backoffFactor, growthInterval } = this.#options;
+    const { growthFactor, backoffFactor, growthInterval } = this.options;
     if (!finite) {
       this.#scale = Math.fround(this.#scale * backoffFactor);
       this.#growthTracker = 0;

@@ -11,6 +11,9 @@ export interface Kept {
   readonly matrix: number;
   /** Saved by normalisations and activations, which CUDA's mixed precision leaves in float32. */
   readonly norm: number;
+  /** Of these, what group normalisations save, and activations right behind them: nothing where both are one kernel. */
+  readonly groupNorm: number;
+  readonly activated: number;
   /** Always float32. */
   readonly statistics: number;
 }
@@ -34,11 +37,13 @@ export interface InputSize {
   readonly textTokens: number;
 }
 
-const NOTHING: Kept = { matrix: 0, norm: 0, statistics: 0 };
+export const NOTHING: Kept = { matrix: 0, norm: 0, groupNorm: 0, activated: 0, statistics: 0 };
 
 export const addKept = (a: Kept, b: Kept): Kept => ({
   matrix: a.matrix + b.matrix,
   norm: a.norm + b.norm,
+  groupNorm: a.groupNorm + b.groupNorm,
+  activated: a.activated + b.activated,
   statistics: a.statistics + b.statistics,
 });
 
@@ -49,7 +54,10 @@ const atLevel = <T>(option: T | readonly T[], level: number): T =>
 function residual(config: UNetConfig, channels: { in: number; out: number }, pixels: number): Piece {
   const both = (channels.in + channels.out) * pixels;
   return {
-    kept: { matrix: both, norm: 2 * both, statistics: 4 * config.norm_num_groups },
+    kept: {
+      ...{ matrix: both, norm: 2 * both, groupNorm: both, activated: both },
+      statistics: 4 * config.norm_num_groups,
+    },
     output: channels.out * pixels,
     isSegment: true,
     largest: Math.max(channels.in, channels.out) * pixels,
@@ -82,7 +90,7 @@ function transformer(
   return {
     kept: {
       matrix: 2 * map + layers * (first + second + feedForward),
-      norm: map + layers * 3 * map,
+      ...{ norm: map + layers * 3 * map, groupNorm: map, activated: 0 },
       statistics: 2 * config.norm_num_groups + layers * statistics,
     },
     output: map,
@@ -155,7 +163,7 @@ function beginning(config: UNetConfig, { pixels, tokens }: { pixels: number; tok
   const input = config.in_channels * pixels;
   return {
     // Sinusoids and the first layer's activation go into linear layers; two activations of width 4 first, and what comes out.
-    kept: { matrix: input + tokens * width + first + 4 * first + 4 * first, norm: 8 * first, statistics: 0 },
+    kept: { ...NOTHING, matrix: input + tokens * width + first + 4 * first + 4 * first, norm: 8 * first },
     output: first * pixels,
     isSegment: false,
     largest: first * pixels,
@@ -167,5 +175,6 @@ function end(config: UNetConfig, pixels: number): Piece {
   const [first] = config.block_out_channels as [number, ...number[]];
   const [map, output] = [first * pixels, config.out_channels * pixels];
   const statistics = 2 * config.norm_num_groups + output;
-  return { kept: { matrix: map, norm: 2 * map, statistics }, output, isSegment: false, largest: map };
+  const kept = { matrix: map, norm: 2 * map, groupNorm: map, activated: map, statistics };
+  return { kept, output, isSegment: false, largest: map };
 }

@@ -1,9 +1,9 @@
 // How much memory a training will take, by part, from its settings alone.
 import { freemem } from "node:os";
 import type { UNetConfig } from "../../models/index.ts";
-import type { DType } from "../../torch/index.ts";
+import { type Device, type DType, isHost, memoryInfo, memoryStats } from "../../torch/index.ts";
 import { bytesText } from "../disk-full.ts";
-import { addKept, type InputSize, type Kept, type Piece, unetPieces } from "./activations.ts";
+import { addKept, type InputSize, type Kept, NOTHING, type Piece, unetPieces } from "./activations.ts";
 
 export interface TrainingMemory extends InputSize {
   /** The network whose backward pass is run: the trained one, or the one that holds the adapters. */
@@ -13,6 +13,8 @@ export interface TrainingMemory extends InputSize {
   readonly precision: DType;
   /** Whether this is the memory of a CUDA device, without the program itself. */
   readonly onCuda?: boolean;
+  /** Whether group normalisation and the activation behind it are one kernel there, which works in `precision`. */
+  readonly fusedNorm?: boolean;
   readonly gradientCheckpointing?: boolean;
   /** Numbers of parameters. */
   readonly trained: number;
@@ -101,11 +103,13 @@ export function memoryEstimate(given: TrainingMemory): MemoryEstimate {
 const isHalf = (precision: DType): boolean => precision === "bfloat16" || precision === "float16";
 
 /** Bytes that a stretch keeps for one image. */
-function bytesOf({ matrix, norm, statistics }: Kept, { precision, onCuda = false }: TrainingMemory): number {
+function bytesOf(kept: Kept, { precision, onCuda = false, fusedNorm = false }: TrainingMemory): number {
   const matrixBytes = isHalf(precision) ? 2 : FLOAT32;
   // CUDA's autocast computes normalisations in float32; the processor's leaves them as they come.
   const normBytes = onCuda ? FLOAT32 : matrixBytes;
-  return matrixBytes * matrix + normBytes * norm + FLOAT32 * statistics;
+  const fused = fusedNorm ? kept.groupNorm : 0;
+  const norm = kept.norm - fused - (fusedNorm ? kept.activated : 0);
+  return matrixBytes * (kept.matrix + fused) + normBytes * norm + FLOAT32 * kept.statistics;
 }
 
 /** What the forward pass keeps; with checkpointing the results of all stretches and the inside of the largest segment. */
@@ -114,7 +118,7 @@ function activationBytes(pieces: readonly Piece[], given: TrainingMemory): numbe
   if (!gradientCheckpointing)
     return batchSize * bytesOf(pieces.map(({ kept }) => kept).reduce(addKept), given);
   const inside = pieces.filter(({ isSegment }) => isSegment).map(({ kept }) => bytesOf(kept, given));
-  const results = pieces.map(({ output }) => ({ matrix: output, norm: 0, statistics: 0 }));
+  const results = pieces.map(({ output }) => ({ ...NOTHING, matrix: output }));
   const ends = [pieces[0]!, pieces.at(-1)!].map(({ kept }) => kept);
   return batchSize * (Math.max(...inside) + bytesOf([...results, ...ends].reduce(addKept), given));
 }
@@ -133,18 +137,19 @@ export function availableMemory(): number {
   return limit > 0 ? Math.min(free, Math.max(0, limit - process.memoryUsage.rss())) : free;
 }
 
-/**
- * What to do when the estimate does not fit into what is `available` beside what the process has taken already (`used`); undefined
- * when it fits.
- */
-export function memoryShortage(
-  { total }: MemoryEstimate,
-  { available = availableMemory(), used = process.memoryUsage.rss() } = {},
-): string | undefined {
-  const missing = total - used - available;
-  if (missing <= 0) return undefined;
-  return (
-    `This training may need ${bytesText(total)} of memory, ${bytesText(missing)} more than there is. Make the batches smaller ` +
-    `(batchSize, with accumulation for the same step), switch on gradientCheckpointing, or train adapters (module: lora).`
-  );
+export interface MemoryRoom {
+  /** Bytes that may still be taken, and that the training's own things have taken already. */
+  readonly available: number;
+  readonly used: number;
 }
+
+/** On a card, what the driver would give and what the allocator holds for nobody; otherwise that of this process. */
+export function memoryRoom(device: Device): MemoryRoom {
+  if (isHost(device)) return { available: availableMemory(), used: process.memoryUsage.rss() };
+  const { allocatedBytes, reservedBytes } = memoryStats(device);
+  return { available: memoryInfo(device).freeBytes + reservedBytes - allocatedBytes, used: allocatedBytes };
+}
+
+/** Bytes by which the estimate exceeds what there is beside what is used already; 0 when it fits. */
+export const memoryShortage = ({ total }: MemoryEstimate, { available, used }: MemoryRoom): number =>
+  Math.max(0, total - used - available);

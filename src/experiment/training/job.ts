@@ -11,7 +11,10 @@ export interface TrainingJob {
   readonly set: TrainingSet;
   /** Images of another set, for the validation loss. */
   readonly validation?: TrainingSet | undefined;
+  /** What is trained, at the timesteps that are drawn. */
   readonly denoiser: Denoiser;
+  /** What is validated, at all timesteps; default: the same. */
+  readonly whole?: Denoiser | undefined;
   readonly scheduler: Scheduler;
   readonly objective: Objective;
   /** The trained tensors by checkpoint key. */

@@ -1,16 +1,20 @@
 // The loop around a training step: progress, metrics, checkpoints, validation, interruption. Both stages use it.
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { NonFiniteLossError, type StepResult, type Trainer, trainStep } from "../../method/index.ts";
+import { NonFiniteLossError, type StepResult, type Trainer } from "../../method/index.ts";
 import { minSnrWeights } from "../../schedulers/index.ts";
 import { AdamW, Ema, LossScaler } from "../../nn/index.ts";
-import { keep, scope, writeFileAtomic } from "../../torch/index.ts";
+import { isHost, keep, scope, writeFileAtomic } from "../../torch/index.ts";
+import { openInput } from "../input/index.ts";
 import type { StageContext } from "../stage.ts";
 import { SpeedMeter, watchFirstStep } from "../preflight/index.ts";
 import type { RunOutcome, Tracker } from "../trackers/index.ts";
 import { restoreCheckpoint, saveCheckpoint } from "./checkpoints.ts";
+import { deviceSteps } from "./device-steps.ts";
+import { hostSteps } from "./host-steps.ts";
 import type { TrainingJob } from "./job.ts";
 import { imagesPerStep, learningRateOf, precisionOf, totalSteps } from "./settings.ts";
+import type { FinishedStep, Steps } from "./steps.ts";
 
 export interface LoopHooks {
   /** Opened once it is known after which step the run goes on. */
@@ -47,57 +51,96 @@ export async function trainingLoop(
   const losses = restored?.losses ?? [];
   const first = restored?.step ?? 0;
   if (first > 0) note(`Resuming after step ${first} of ${steps}.`);
+  await using run = openSteps(context, job, trainer, { first, last: steps });
   const tracker = await hooks.openTracker(first);
   const meter = new SpeedMeter();
   let watch = first === 0 ? watchFirstStep({ trainable: weights, frozen: job.frozen }) : undefined;
   const save = (step: number) => saveCheckpoint(context, job, trainer, { step, losses });
   let outcome: RunOutcome = "failed";
+  const settle = (finished: FinishedStep | undefined): void => {
+    if (!finished) return;
+    const { result, step } = finished;
+    losses.push(result.loss);
+    if (watch && result.learningRate > 0 && !result.skipped) {
+      watch.check(updatedKeys(trainer));
+      watch = undefined;
+    }
+    const { idleShare } = run;
+    report(context, tracker, {
+      result,
+      losses,
+      step,
+      steps,
+      images: imagesPerStep(options),
+      meter,
+      idleShare,
+    });
+  };
+  const pause = () => {
+    meter.pause();
+    run.pause();
+  };
   try {
     for (let step = first; step < steps; step++) {
-      // Taken before the batch is drawn, so that a checkpoint of this step draws it again.
-      const position = job.batches.state();
-      const { value: rows } = job.batches.next();
-      const result = await trainStep(trainer, set, rows, step).catch(async (error: unknown) => {
-        if (!(error instanceof NonFiniteLossError)) throw error;
-        job.batches.restore(position);
-        await tracker.flush();
-        throw describeFailure(context.dir, error, save(step));
-      });
-      losses.push(result.loss);
-      if (watch && result.learningRate > 0 && !result.skipped) {
-        watch.check(updatedKeys(trainer));
-        watch = undefined;
-      }
-      report(context, tracker, { result, losses, step, steps, images: imagesPerStep(options), meter });
+      settle(await run.next(step));
       await nextTurn();
       const done = step + 1;
       const isLast = done === steps;
-      if (hooks.validate && options.validateEvery > 0 && (isLast || done % options.validateEvery === 0)) {
-        const { validate } = hooks;
+      const { validate } =
+        options.validateEvery > 0 && (isLast || done % options.validateEvery === 0) ? hooks : {};
+      const isCheckpoint = signal.aborted || done % options.checkpointEvery === 0;
+      // What looks at the weights has to see this step's, and know of it.
+      if (isLast || validate || isCheckpoint || watch) settle(await run.finish());
+      if (validate) {
         await (trainer.ema
           ? trainer.ema.withAverages(() => validate(done, tracker))
           : validate(done, tracker));
-        meter.pause();
+        pause();
       }
-      if (!isLast && (signal.aborted || done % options.checkpointEvery === 0)) {
+      // After the last step nothing is left to stop.
+      if (isLast) break;
+      if (isCheckpoint || signal.aborted) {
         // Metrics first: a checkpoint never knows of steps that metrics.jsonl does not hold.
         await tracker.flush();
         save(done);
-        meter.pause();
+        pause();
       }
-      // After the last step nothing is left to stop.
-      if (!isLast) signal.throwIfAborted();
+      signal.throwIfAborted();
     }
     outcome = "finished";
     hooks.finished?.(trainer);
     trainer.ema?.copyToParameters();
     return losses;
   } catch (error) {
+    if (error instanceof NonFiniteLossError) {
+      await tracker.flush();
+      throw describeFailure(context.dir, error, save(error.step));
+    }
     if (signal.aborted && error === signal.reason) outcome = "interrupted";
+    // A step that the device has done already is told of.
+    else
+      await run
+        .finish()
+        .then(settle)
+        .catch(() => undefined);
     throw error;
   } finally {
     await tracker.close(outcome);
   }
+}
+
+/** How the steps first..last-1 are made where the weights are. */
+function openSteps(
+  { config, note }: StageContext,
+  job: TrainingJob,
+  trainer: Trainer,
+  { first, last }: { readonly first: number; readonly last: number },
+): Steps {
+  const { set, batches } = job;
+  const { draw, seed, accumulation } = trainer;
+  const input = openInput({ set, batches, draw, seed, accumulation, first, last });
+  if (isHost(set.device)) return hostSteps(job, trainer, input);
+  return deviceSteps(job, trainer, { input, graphs: config.accelerator.graphs, note });
 }
 
 /** The trainer of a job; disposing releases optimizer, averages and loss weights, not the weights. */
@@ -110,11 +153,13 @@ export function makeTrainer(job: TrainingJob, steps: number): Trainer & Disposab
   const lossWeights =
     snrGamma === undefined ? undefined : keep(scope(() => minSnrWeights(scheduler, snrGamma).to(set.device)));
   const precision = precisionOf(options, set.device);
+  // A device keeps the noise schedule, so that no step has to wait for it.
+  const noising = isHost(set.device) ? undefined : scheduler.forwardProcess(set.device);
   const { captionDropout, noiseOffset, inputPerturbation, posterior } = options;
   return {
     ...{
       denoiser: job.denoiser,
-      scheduler,
+      scheduler: noising ?? scheduler,
       objective: job.objective,
       optimizer,
       ema,
@@ -135,6 +180,7 @@ export function makeTrainer(job: TrainingJob, steps: number): Trainer & Disposab
       optimizer[Symbol.dispose]();
       ema?.[Symbol.dispose]();
       lossWeights?.dispose();
+      noising?.[Symbol.dispose]();
     },
   };
 }
@@ -150,12 +196,13 @@ interface StepReport {
   readonly steps: number;
   readonly images: number;
   readonly meter: SpeedMeter;
+  readonly idleShare: number | undefined;
 }
 
 function report(
   { progress, note }: StageContext,
   tracker: Tracker,
-  { result, losses, step, steps, images, meter }: StepReport,
+  { result, losses, step, steps, images, meter, idleShare }: StepReport,
 ): void {
   const { loss, gradNorm, learningRate, mean, variance, groupLosses, skipped } = result;
   const groups = [...(groupLosses ?? [])].map(([group, value]) => [`groupLoss/${group}`, value] as const);
@@ -170,7 +217,10 @@ function report(
   });
   meter.step(images);
   const { imagesPerSecond, stepsPerSecond } = meter;
-  tracker.timing(step + 1, { imagesPerSecond, stepsPerSecond });
+  tracker.timing(step + 1, {
+    ...{ imagesPerSecond, stepsPerSecond },
+    ...(idleShare !== undefined && { idleShare }),
+  });
   const seconds = meter.expectedSeconds(steps - step - 1);
   if (seconds !== undefined && meter.steps === 5)
     note(

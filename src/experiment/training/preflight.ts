@@ -1,17 +1,22 @@
 // What a training is going to do and need, told before it starts.
 import { findWeights, modelFolder, readWeights } from "../../checkpoint/index.ts";
 import type { UNet2DConditionModel } from "../../models/index.ts";
-import type { Tensor } from "../../torch/index.ts";
+import { isHost, kernelsInUse, type Tensor } from "../../torch/index.ts";
 import { cacheEstimate } from "../cache/index.ts";
 import { type ExperimentConfig, modelFolderOf } from "../config.ts";
 import { freeDiskBytes } from "../disk-full.ts";
 import {
   checkpointBytes,
   memoryEstimate,
+  memoryRoom,
+  memorySavings,
   memoryShortage,
   type ParameterCounts,
   parameterCounts,
   preflightText,
+  type Saving,
+  shortageText,
+  type TrainingMemory,
 } from "../preflight/index.ts";
 import type { StageContext } from "../stage.ts";
 import { isCached } from "../stages/latents.ts";
@@ -33,6 +38,8 @@ export interface TrainedModel {
 export interface Preflight {
   readonly text: string;
   readonly models: Readonly<Record<string, { readonly total: number; readonly trainable: number }>>;
+  /** What would lower the memory. */
+  readonly savings: readonly Saving[];
 }
 
 /** Counts and estimates, and a warning where the memory will not do. */
@@ -56,7 +63,7 @@ export function preflightOf(
         stateShape: [textTokens, textWidth(unet)],
       })
     : 0;
-  const memory = memoryEstimate({
+  const settings: TrainingMemory = {
     ...{
       unet: unet.config,
       batchSize: options.batchSize,
@@ -68,12 +75,15 @@ export function preflightOf(
       cacheBytes,
     },
     precision: precisionOf(options, set.device),
-    onCuda: set.device !== "cpu",
+    onCuda: !isHost(set.device),
+    fusedNorm: kernelsInUse(set.device),
     gradientCheckpointing: options.gradientCheckpointing,
     frozen: base?.parameterCount() ?? 0,
     adapted: base === unet ? adaptedCount(unet, weights) : 0,
     encoders: isCached(config) ? 0 : encoderCount(config),
-  });
+  };
+  const memory = memoryEstimate(settings);
+  const savings = memorySavings(settings, options);
   const text = preflightText({
     ...{ networks, memory, cacheBytes, images: set.ids.length, keep: options.keep },
     ...{ batchSize: options.batchSize, accumulation: options.accumulation },
@@ -81,14 +91,15 @@ export function preflightOf(
     checkpointBytes: checkpointBytes(trained, { ema }),
     freeDiskBytes: freeDiskBytes(out),
   });
-  const shortage = set.device === "cpu" ? memoryShortage(memory) : undefined;
+  const missing = memoryShortage(memory, memoryRoom(set.device));
   const models = Object.fromEntries(
     Object.entries(networks).map(([name, { total, trainable }]) => [
       name.replace("the ", ""),
       { total, trainable },
     ]),
   );
-  return { text: shortage === undefined ? text : `${text}\n${shortage}`, models };
+  const warning = missing > 0 ? `\n${shortageText(memory.total, missing, savings)}` : "";
+  return { text: `${text}${warning}`, models, savings };
 }
 
 const count = (tensors: Iterable<Pick<Tensor, "numel">>): number => {

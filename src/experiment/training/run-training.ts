@@ -1,7 +1,8 @@
 // A training stage's work around the loop: pre-flight, run.json, trackers, validation.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { libtorchVersion } from "../../torch/index.ts";
+import { libtorchVersion, OutOfMemoryError } from "../../torch/index.ts";
+import { explainShortage } from "../preflight/index.ts";
 import type { StageContext } from "../stage.ts";
 import { describeRun, openTrackers, type RunOutcome } from "../trackers/index.ts";
 import { checkpointFolder } from "./checkpoints.ts";
@@ -42,6 +43,7 @@ export async function runTraining(
     end("finished");
     return losses;
   } catch (error) {
+    if (error instanceof OutOfMemoryError) explainShortage(error, preflight.savings);
     if (signal.aborted && error === signal.reason) end("interrupted");
     else end("failed", error instanceof Error ? error.message : String(error));
     throw error;
@@ -82,7 +84,8 @@ async function validate(
   step: number,
   tracker: Tracking,
 ): Promise<void> {
-  const { denoiser, scheduler, validation, set, seed, options } = job;
+  const { scheduler, validation, set, seed, options } = job;
+  const denoiser = job.whole ?? job.denoiser;
   if (validation) {
     const { images } = config.validation;
     const batches = { images, batchSize: options.batchSize, seed };

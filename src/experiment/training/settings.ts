@@ -26,7 +26,7 @@ export function learningRateOf(options: TrainingConfig, steps: number): (step: n
 }
 
 /** What the denoiser computes in. */
-export const precisionOf = ({ precision }: TrainingConfig, device: string): DType =>
+export const precisionOf = ({ precision }: Pick<TrainingConfig, "precision">, device: string): DType =>
   precision !== "auto" ? precision : device !== "cpu" && cudaDeviceCount() > 0 ? "bfloat16" : "float32";
 
 /** The options that a result depends on; the others only say how often something is kept or shown. */
