@@ -1,5 +1,14 @@
 // Everything random about a training batch: which caption, which crop, mirrored or not, the noise, the timesteps.
-import { type Generator, rand, randintBetween, randn, scope, type Tensor, where } from "../torch/index.ts";
+import {
+  type Device,
+  type Generator,
+  rand,
+  randintBetween,
+  randn,
+  scope,
+  type Tensor,
+  where,
+} from "../torch/index.ts";
 import type { BatchRequest, EncodedBatch, TrainingSet } from "./training-set.ts";
 
 export interface DrawOptions {
@@ -32,10 +41,21 @@ export interface DiffusionBatch {
   readonly encoderHiddenStates: Tensor;
 }
 
+/** The random numbers that a batch's pictures meet: float32 like the latents [B, C, h, w], int64 timesteps [B]. */
+export interface DrawnNumbers {
+  /** Makes latents out of the autoencoder's distribution; absent: they are its mean. */
+  readonly posterior?: Tensor | undefined;
+  readonly noise: Tensor;
+  readonly inputNoise?: Tensor | undefined;
+  readonly timesteps: Tensor;
+}
+
 export interface BatchPlan {
   /** What is to be encoded. */
   readonly request: BatchRequest;
-  /** The encoded pictures with fresh noise and timesteps; once only, for it goes on with the generator. */
+  /** Noise and timesteps for latents [C, h, w], on the CPU; once only, for it goes on with the generator. */
+  readonly draw: (latentShape: readonly number[]) => DrawnNumbers;
+  /** The encoded pictures with what `draw` gives, which is not to be called then. */
   readonly diffuse: (encoded: EncodedBatch, scalingFactor: number) => DiffusionBatch;
 }
 
@@ -60,45 +80,84 @@ export function planBatch(
   });
   const flips = options.flip ? Uint8Array.from(uniform(size), (u) => (u < 0.5 ? 1 : 0)) : undefined;
   const crops = options.randomCrop ? uniform(2 * size) : undefined;
+  const draw: BatchPlan["draw"] = (latentShape) => drawNumbers([size, ...latentShape], generator, options);
   return {
     request: { rows, captions, flips, crops },
+    draw,
     diffuse: (encoded, scalingFactor) =>
-      scope(() => ({
-        latents: latentsOf(encoded, scalingFactor, options.posterior === "mean" ? undefined : generator),
-        encoderHiddenStates: encoded.encoderHiddenStates.alias(),
-        ...drawNoise(encoded.moments, generator, options),
-      })),
+      scope(() => {
+        const { device, shape } = encoded.moments;
+        const [, channels = 0, ...space] = shape;
+        return diffusionBatch(encoded, movedTo(device, draw([channels / 2, ...space])), scalingFactor);
+      }),
   };
 }
 
+/** An encoded batch with its random numbers, which are on the same device; `noise`, `timesteps` and the text states are aliases. */
+export function diffusionBatch(
+  encoded: EncodedBatch,
+  { posterior, noise, inputNoise, timesteps }: DrawnNumbers,
+  scalingFactor: number,
+): DiffusionBatch {
+  return scope(() => ({
+    latents: latentsWith(encoded, scalingFactor, posterior),
+    encoderHiddenStates: encoded.encoderHiddenStates.alias(),
+    noise: noise.alias(),
+    inputNoise: inputNoise?.alias(),
+    timesteps: timesteps.alias(),
+  }));
+}
+
 /** Scaled latents [B, C, h, w]: drawn from the distribution that the moments describe, or its mean without a generator. */
-export function latentsOf({ moments }: EncodedBatch, scalingFactor: number, generator?: Generator): Tensor {
+export function latentsOf(encoded: EncodedBatch, scalingFactor: number, generator?: Generator): Tensor {
+  return scope(() => {
+    const { shape, device } = encoded.moments;
+    const [size = 0, channels = 0, ...space] = shape;
+    const noise = generator && randn([size, channels / 2, ...space], { generator }).to(device);
+    return latentsWith(encoded, scalingFactor, noise);
+  });
+}
+
+function latentsWith({ moments }: EncodedBatch, scalingFactor: number, noise: Tensor | undefined): Tensor {
   return scope(() => {
     const [mean, logVariance] = moments.chunk(2, 1) as [Tensor, Tensor];
-    if (!generator) return mean.mul(scalingFactor);
-    const noise = randn([...mean.shape], { generator }).to(mean.device);
+    if (!noise) return mean.mul(scalingFactor);
     // Bounds as in diffusers' DiagonalGaussianDistribution.
     const deviation = logVariance.clamp(-30, 20).mul(0.5).exp();
     return mean.add(deviation.mul(noise)).mul(scalingFactor);
   });
 }
 
-function drawNoise(
-  { shape, device }: Tensor,
+/** For latents [B, C, h, w]; the order of the draws is part of a run's result. */
+function drawNumbers(
+  shape: readonly number[],
   generator: Generator,
-  { trainTimesteps, from = 0, highNoise, noiseOffset = 0, inputPerturbation = 0 }: DrawOptions,
-): Pick<DiffusionBatch, "noise" | "inputNoise" | "timesteps"> {
-  const [size, channels, ...space] = shape as [number, number, ...number[]];
-  const normal = (...dims: number[]): Tensor => randn([size, channels / 2, ...dims], { generator });
-  const plain = normal(...space);
-  const noise = noiseOffset > 0 ? plain.add(normal(...space.map(() => 1)), { alpha: noiseOffset }) : plain;
-  const inputNoise =
-    inputPerturbation > 0 ? noise.add(normal(...space), { alpha: inputPerturbation }) : undefined;
+  { trainTimesteps, from = 0, highNoise, posterior, noiseOffset = 0, inputPerturbation = 0 }: DrawOptions,
+): DrawnNumbers {
+  const [size = 0, channels = 0, ...space] = shape;
+  const normal = (...dims: number[]): Tensor => randn([size, channels, ...dims], { generator });
   const draw = (lowest: number): Tensor =>
     randintBetween(lowest, trainTimesteps, [size], { generator, dtype: "int64" });
-  const any = draw(from);
-  const timesteps = highNoise
-    ? where(rand([size], { generator }).lt(highNoise.share), draw(highNoise.from), any)
-    : any;
-  return { noise: noise.to(device), inputNoise: inputNoise?.to(device), timesteps: timesteps.to(device) };
+  return scope(() => {
+    const ofLatents = posterior === "mean" ? undefined : normal(...space);
+    const plain = normal(...space);
+    const noise = noiseOffset > 0 ? plain.add(normal(...space.map(() => 1)), { alpha: noiseOffset }) : plain;
+    const inputNoise =
+      inputPerturbation > 0 ? noise.add(normal(...space), { alpha: inputPerturbation }) : undefined;
+    const any = draw(from);
+    const timesteps = highNoise
+      ? where(rand([size], { generator }).lt(highNoise.share), draw(highNoise.from), any)
+      : any;
+    return { posterior: ofLatents, noise, inputNoise, timesteps };
+  });
 }
+
+const movedTo = (
+  device: Device,
+  { posterior, noise, inputNoise, timesteps }: DrawnNumbers,
+): DrawnNumbers => ({
+  posterior: posterior?.to(device),
+  noise: noise.to(device),
+  inputNoise: inputNoise?.to(device),
+  timesteps: timesteps.to(device),
+});

@@ -2,7 +2,7 @@
 // Resize((s, s)) on PIL images), then normalised. The classifiers' training and evaluation and VGG-16 share it.
 import { pillowResize } from "./pillow-resize.ts";
 import { type Fit, fitWindow } from "./resize.ts";
-import { scope, type Tensor, tensor } from "../torch/index.ts";
+import { scope, type Tensor, tensor, upload } from "../torch/index.ts";
 
 /** Means and standard deviations of ImageNet's channels, for values from 0 to 1. */
 export const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
@@ -35,7 +35,7 @@ export function normalised(
   { mean, std, device }: { mean: readonly number[]; std: readonly number[]; device: string },
 ): Tensor {
   return scope(() => {
-    const channels = (values: readonly number[]) => tensor([...values], { device }).view([3, 1, 1]);
-    return images.to(device).to("float32").div(255).sub(channels(mean)).div(channels(std));
+    const channels = (values: readonly number[]) => upload(tensor([...values]), device).view([3, 1, 1]);
+    return upload(images, device).to("float32").div(255).sub(channels(mean)).div(channels(std));
   });
 }

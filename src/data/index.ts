@@ -18,6 +18,17 @@ export { Random } from "./random.ts";
 export type { RandomState } from "./random.ts";
 export { resizeAndCrop } from "./resize.ts";
 export type { CropPosition, Fit, RgbImage } from "./resize.ts";
-export { type BatchPlan, type DiffusionBatch, type DrawOptions, latentsOf, planBatch } from "./draw-batch.ts";
+export {
+  type BatchPlan,
+  type DiffusionBatch,
+  diffusionBatch,
+  type DrawnNumbers,
+  type DrawOptions,
+  latentsOf,
+  planBatch,
+} from "./draw-batch.ts";
+export type { PictureReading, RowReading, RowTable, SetReading } from "./set-reading.ts";
+export { stepBatches } from "./load-batch.ts";
+export type { StepBatch, StepDraw } from "./load-batch.ts";
 export { stepGenerator } from "./step-generator.ts";
 export * from "./training-set.ts";

@@ -1,6 +1,7 @@
 // The training images as the method sees them: encoded pictures, and which captions each one has. Nothing else exists
 // here, so no stage of the method can read an attribute of an image.
 import type { Device, Tensor } from "../torch/index.ts";
+import type { SetReading } from "./set-reading.ts";
 
 /** Which images a batch shows, and how: everything random about the pictures is drawn beforehand. */
 export interface BatchRequest {
@@ -37,6 +38,8 @@ export interface TrainingSet extends Disposable {
   readonly device: Device;
   /** Errors: DataError naming a file that cannot be read. */
   load(request: BatchRequest): Promise<EncodedBatch>;
+  /** The parts of `load`, for reading ahead; absent where it has none. */
+  readonly reading?: SetReading | undefined;
 }
 
 /** The first caption of each image, [N]. */

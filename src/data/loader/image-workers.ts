@@ -1,8 +1,9 @@
 /** Threads that decode, resize and normalise pictures beside the main one. */
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { DataError, InvDiffError } from "../../torch/errors.ts";
 import { END, type Request, type Response } from "./messages.ts";
 import { type PictureJob, resultBytes, type Write } from "./picture-job.ts";
+import { startWorkerFile } from "./start-worker.ts";
 
 export interface ImageWorkers {
   readonly count: number;
@@ -105,16 +106,4 @@ function startThread(worker: Worker): Thread {
   };
 }
 
-/** worker.ts beside this file, or what the compiler made of it. */
-function startWorker(): Worker {
-  // Options of this process, such as --input-type, are not for its threads.
-  const options = { execArgv: [] };
-  if (!import.meta.url.endsWith(".ts")) return new Worker(new URL("./worker.js", import.meta.url), options);
-  // From the sources: Node 20 needs tsx to read them, and does not ask it for the first file of a thread.
-  const [loader, entry] = [import.meta.resolve("tsx/esm/api"), new URL("./worker.ts", import.meta.url).href];
-  const script = `import(${JSON.stringify(loader)}).then(({ register }) => {
-    register();
-    return import(${JSON.stringify(entry)});
-  });`;
-  return new Worker(script, { ...options, eval: true });
-}
+const startWorker = (): Worker => startWorkerFile("worker", import.meta.url);

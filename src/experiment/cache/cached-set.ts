@@ -1,6 +1,6 @@
 // A training set from the cache: what is missing there is encoded first, then batches are rows of mapped files.
-import { loadImages, type TrainingSet } from "../../data/index.ts";
-import { InvDiffError, keep, scope, type Tensor, tensor, where } from "../../torch/index.ts";
+import { loadImages, type RowReading, type TrainingSet } from "../../data/index.ts";
+import { InvDiffError, keep, scope, type Tensor, tensor, upload, where } from "../../torch/index.ts";
 import { sha256 } from "../hash.ts";
 import { readContent } from "./content.ts";
 import type { Encoders } from "./encoders.ts";
@@ -131,31 +131,39 @@ export function cachedSet(items: SetItems, { moments, states, encoders, flip }: 
   );
   const rowsOf = (store: RowStore, places: Int32Array): Tensor => {
     using rows = store.gather(places);
-    return keep(scope(() => rows.to(device)));
+    return keep(scope(() => upload(rows, device)));
   };
+  const places: RowReading["places"] = (request) => {
+    checkRequest(items, request);
+    const { rows, flips, crops } = request;
+    if (crops)
+      throw new InvDiffError("Cached pictures are cropped in the middle; open the set without a cache.");
+    if (!flip && flips?.includes(1))
+      throw new InvDiffError("The set was opened without mirror images; open it with flip: true.");
+    return {
+      moments: Int32Array.from(rows, (row, i) => picturesAt[flips?.[i] ? 1 : 0]![row]!),
+      states: statesAt(request.captions),
+    };
+  };
+  const statesAt = (asked: Int32Array): Int32Array => asked.map((caption) => textsAt[caption]!);
   return {
     ...{ ids, captions, captionsOf, latentShape, scalingFactor, device },
     async load(request) {
-      checkRequest(items, request);
-      const { rows, flips, crops } = request;
-      if (crops)
-        throw new InvDiffError("Cached pictures are cropped in the middle; open the set without a cache.");
-      if (!flip && flips?.includes(1))
-        throw new InvDiffError("The set was opened without mirror images; open it with flip: true.");
-      const encoded = rowsOf(
-        moments,
-        Int32Array.from(rows, (row, i) => picturesAt[flips?.[i] ? 1 : 0]![row]!),
-      );
+      const at = places(request);
+      const encoded = rowsOf(moments, at.moments);
       try {
-        const encoderHiddenStates = rowsOf(
-          states,
-          Int32Array.from(request.captions, (caption) => textsAt[caption]!),
-        );
-        return { moments: encoded, encoderHiddenStates };
+        return { moments: encoded, encoderHiddenStates: rowsOf(states, at.states) };
       } catch (error) {
         encoded.dispose();
         throw error;
       }
+    },
+    reading: {
+      kind: "rows",
+      tables: { moments: moments.table(), states: states.table() },
+      places,
+      stateShape: states.rowShape,
+      states: (asked) => rowsOf(states, statesAt(asked)),
     },
     [Symbol.dispose]() {
       for (const store of [moments, states]) store[Symbol.dispose]();

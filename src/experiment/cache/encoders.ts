@@ -13,7 +13,7 @@ import {
   vaeConfig,
 } from "../../models/index.ts";
 import { ClipTokenizer } from "../../tokenizers/index.ts";
-import { cat, type Device, keep, noGrad, scope, type Tensor, tensor } from "../../torch/index.ts";
+import { cat, type Device, keep, noGrad, scope, type Tensor, tensor, upload } from "../../torch/index.ts";
 import { hashFolder, hashJson } from "../hash.ts";
 import { inEqualPieces, picturesPerPiece, textsPerPiece } from "./equal-pieces.ts";
 
@@ -77,7 +77,7 @@ export function openEncoders({ folder, resolution, device }: EncoderOptions): En
       const model = (vae ??= loadVae(folders.vae, { dtype: DTYPE, device }));
       return frozen(() =>
         inEqualPieces(pictures, pieces.pictures, (piece) => {
-          const { mean, logvar } = model.encode(toModelRange(piece.to(device)));
+          const { mean, logvar } = model.encode(toModelRange(upload(piece, device)));
           return cat([mean, logvar], 1);
         }),
       );

@@ -1,5 +1,5 @@
 // A training set without a cache: every batch is decoded, cropped, mirrored and encoded when it is asked for.
-import { loadImages, type TrainingSet } from "../../data/index.ts";
+import { loadImages, type PictureReading, type TrainingSet } from "../../data/index.ts";
 import { keep, scope, type Tensor, tensor } from "../../torch/index.ts";
 import { readContent } from "./content.ts";
 import type { Encoders } from "./encoders.ts";
@@ -12,26 +12,32 @@ const CONCURRENCY = 8;
 export function onlineSet(items: SetItems, encoders: Encoders, resolution: number): TrainingSet {
   const { ids, captions, captionsOf, files, hashes } = items;
   const { latentShape, scalingFactor, device } = encoders;
+  const decode: PictureReading["decode"] = async (request, signal) => {
+    checkRequest(items, request);
+    const { rows, flips, crops } = request;
+    return loadImages(
+      Array.from(rows, (row) => files[row]!),
+      {
+        ...{ size: resolution, flips, crops, concurrency: CONCURRENCY, signal },
+        read: (file, i) => readContent(file, hashes[rows[i]!]!),
+      },
+    );
+  };
+  const encode = (pictures: Tensor): Tensor => encoders.moments(pictures);
+  const states = (asked: Int32Array): Tensor => statesOf(encoders, asked, captions);
   return {
     ...{ ids, captions, captionsOf, latentShape, scalingFactor, device },
     async load(request) {
-      checkRequest(items, request);
-      const { rows, flips, crops } = request;
-      using pictures = await loadImages(
-        Array.from(rows, (row) => files[row]!),
-        {
-          ...{ size: resolution, flips, crops, concurrency: CONCURRENCY },
-          read: (file, i) => readContent(file, hashes[rows[i]!]!),
-        },
-      );
-      const moments = encoders.moments(pictures);
+      using pictures = await decode(request);
+      const moments = encode(pictures);
       try {
-        return { moments, encoderHiddenStates: statesOf(encoders, request.captions, captions) };
+        return { moments, encoderHiddenStates: states(request.captions) };
       } catch (error) {
         moments.dispose();
         throw error;
       }
     },
+    reading: { kind: "pictures", decode, encode, states, stateShape: encoders.stateShape },
     [Symbol.dispose]: () => encoders[Symbol.dispose](),
   };
 }

@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 
+import type { RowTable } from "../../data/index.ts";
 import {
   cat,
   InvDiffError,
@@ -40,6 +41,8 @@ export interface RowStore extends Disposable {
   locate(keys: readonly string[]): Int32Array;
   /** The rows at these places, float32 [places, ...rowShape] on the CPU; the caller disposes of them. */
   gather(places: Int32Array): Tensor;
+  /** The files of the rows, for another thread; places are those of `locate`. */
+  table(): RowTable;
 }
 
 /** Opens (or makes) a folder of shards and checks every one; damaged files are removed. Errors: UserError. */
@@ -99,6 +102,11 @@ export async function openRowStore(folder: string, options: RowStoreOptions): Pr
     },
     locate: (keys) => Int32Array.from(keys, (key) => places.get(key) ?? -1),
     gather: (at) => gather(shards, at),
+    table: () => ({
+      rowShape,
+      files: shards.map(({ path, begin }) => ({ path, begin })),
+      placesPerFile: MAX_SHARD_ROWS,
+    }),
     [Symbol.dispose]: dispose,
   };
 }

@@ -21,6 +21,8 @@ export interface Shard {
   readonly keys: readonly string[];
   /** float32 [keys, ...]; no scope owns it. */
   readonly rows: Tensor;
+  /** The byte of the file at which the rows begin. */
+  readonly begin: number;
 }
 
 export const isShardName = (name: string): boolean => NAME.test(name);
@@ -68,7 +70,7 @@ function mapShard(path: string): Shard | undefined {
   if (entries.size !== 1 || entry?.dtype !== "float32" || entry.shape[0] !== keys.length) return undefined;
   if (keys.length > MAX_SHARD_ROWS || !keys.every((key) => KEY.test(key))) return undefined;
   const rows = readSafetensors(path).get(ROWS)!;
-  if (digestOf(keys, rows) === metadata["sha256"]) return { path, keys, rows };
+  if (digestOf(keys, rows) === metadata["sha256"]) return { path, keys, rows, begin: entry.begin };
   rows.dispose();
   return undefined;
 }
