@@ -28,6 +28,9 @@ try {
   if (error)
     throw new Error(`${options.python} cannot be run (${error.message}); name another with --python`);
   failed = status !== 0;
+  // The networks that the benchmarks on a card are measured against.
+  const twin = fileURLToPath(new URL("bench/gpu/check_networks.py", import.meta.url));
+  failed = spawnSync(options.python, ["-B", twin, goldenDir()], { stdio: "inherit" }).status !== 0 || failed;
   for (const { what, error: difference } of readPythonModels(folder)) {
     const good = difference === 0;
     failed ||= !good;
