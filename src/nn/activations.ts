@@ -4,9 +4,12 @@ import type { Tensor } from "../torch/index.ts";
 
 export type Activation = (xs: Tensor) => Tensor;
 
+/** Sigmoid linear unit; `GroupNorm.forwardThen` knows it by identity. */
+export const silu: Activation = (xs) => xs.silu();
+
 const ACTIVATIONS: Readonly<Record<string, Activation>> = {
-  silu: (xs) => xs.silu(),
-  swish: (xs) => xs.silu(),
+  silu,
+  swish: silu,
   gelu: (xs) => xs.gelu(),
   gelu_new: (xs) => xs.gelu({ approximate: "tanh" }),
   gelu_pytorch_tanh: (xs) => xs.gelu({ approximate: "tanh" }),

@@ -1,6 +1,8 @@
 /** Group normalisation (Wu and He 2018, https://arxiv.org/abs/1803.08494) with keys `weight` and `bias` [channels]. */
-import { ConfigError, groupNorm } from "../torch/index.ts";
+import { ConfigError, fusedGroupNorm, groupNorm, kernelsInUse, scope } from "../torch/index.ts";
 import type { Tensor } from "../torch/index.ts";
+import { silu } from "./activations.ts";
+import type { Activation } from "./activations.ts";
 import { constant } from "./init.ts";
 import { Module } from "./module.ts";
 import type { Parameter } from "./parameter.ts";
@@ -25,8 +27,24 @@ export class GroupNorm extends Module {
     this.bias = vs.parameter("bias", [channels], constant(0));
   }
 
-  /** [B, C, ...] -> the same shape. */
-  forward(xs: Tensor): Tensor {
-    return groupNorm(xs, this.numGroups, this.weight.value, this.bias.value, this.eps);
+  /**
+   * [B, C, ...] -> the same shape, with `silu` followed by SiLU.
+   * On a card with the project's kernels that is one step, which keeps channels-last and the input's dtype (also under
+   * autocast); elsewhere it is libtorch's group_norm, then its silu.
+   */
+  forward(xs: Tensor, { silu: withSilu = false }: { silu?: boolean } = {}): Tensor {
+    const { numGroups, eps } = this;
+    const [weight, bias] = [this.weight.value, this.bias.value];
+    if (kernelsInUse(xs.device)) {
+      return fusedGroupNorm(xs, numGroups, weight, bias, { eps, silu: withSilu });
+    }
+    if (!withSilu) return groupNorm(xs, numGroups, weight, bias, eps);
+    return scope(() => groupNorm(xs, numGroups, weight, bias, eps).silu());
+  }
+
+  /** [B, C, ...] -> the same shape: normalised, then `act`; in one step where act is SiLU and the kernels are there. */
+  forwardThen(xs: Tensor, act: Activation): Tensor {
+    if (act === silu) return this.forward(xs, { silu: true });
+    return scope(() => act(this.forward(xs)));
   }
 }
