@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { SWITCH } from "../experiment/switch.ts";
 import { SAMPLING_DTYPES, SAMPLING_SCHEDULERS, TIMESTEP_SPACINGS } from "../experiment/sampling/choices.ts";
 import { collect, numberFrom, wholeNumber, withConfigOptions } from "./config-options.ts";
 import type { Program } from "./program.ts";
@@ -61,6 +62,18 @@ export function addSample(program: Program): void {
       .option("--width <pixels>", "width (default: the model's own)", pixels)
       .option("--dtype <type>", "float32, bfloat16 or float16", dtypeOf, "float32" as const)
       .option("--device <name>", "cpu, cuda or cuda:N", "cpu")
+      .option("--no-tf32", "exact float32 products on a card")
+      .option("--deterministic", "deterministic kernels alone on a card: the same bits every time, slower")
+      .addOption(
+        new Option("--graphs <when>", "record the U-Net's work once and repeat it (auto: on a card)")
+          .choices(SWITCH)
+          .default("auto" as const),
+      )
+      .addOption(
+        new Option("--channels-last <when>", "keep feature maps with their channels last (auto: on a card)")
+          .choices(SWITCH)
+          .default("auto" as const),
+      )
       .option("--batch-size <n>", "images denoised together; bounds the memory", wholeNumber(1), 1)
       .option("--vae-tiling", "decode large images in overlapping tiles: less memory, faint seams")
       .option(

@@ -18,7 +18,10 @@ interface StageCommandSpec {
   readonly trains?: boolean;
 }
 
-const ENGINE: SchemaSection = { section: "", heading: "Machine", only: ["device", "threads"] };
+const ENGINE: readonly SchemaSection[] = [
+  { section: "", heading: "Machine", only: ["device", "threads"] },
+  { section: "accelerator", heading: "Machine" },
+];
 const VALIDATION: SchemaSection = { section: "validation", heading: "Validation", prefix: "validation" };
 const TRACKING: SchemaSection = { section: "tracking", heading: "Tracking" };
 const DATA: SchemaSection = {
@@ -37,7 +40,7 @@ export const STAGE_COMMANDS: readonly StageCommandSpec[] = [
       { section: "base", heading: "Training" },
       DATA,
       { section: "model", heading: "Model", except: ["path"] },
-      ...[VALIDATION, TRACKING, ENGINE],
+      ...[VALIDATION, TRACKING, ...ENGINE],
     ],
     trains: true,
   },
@@ -48,7 +51,7 @@ export const STAGE_COMMANDS: readonly StageCommandSpec[] = [
     sections: [
       { section: "groups", heading: "Groups", except: ["method", "file", "index", "column"] },
       { section: "groups", heading: "Given groups", prefix: "groups", only: ["file", "index", "column"] },
-      ENGINE,
+      ...ENGINE,
     ],
   },
   {
@@ -58,7 +61,7 @@ export const STAGE_COMMANDS: readonly StageCommandSpec[] = [
     sections: [
       { section: "guidance", heading: "Guidance and training" },
       { section: "groups", heading: "Given groups", prefix: "groups", only: ["file", "index", "column"] },
-      ...[VALIDATION, TRACKING, ENGINE],
+      ...[VALIDATION, TRACKING, ...ENGINE],
     ],
     trains: true,
   },
@@ -67,7 +70,7 @@ export const STAGE_COMMANDS: readonly StageCommandSpec[] = [
     name: "evaluate",
     stages: ["classifiers", "evaluation"],
     description: "measure bias and quality of all models, with intervals; write the report",
-    sections: [{ section: "evaluation", heading: "Evaluation" }, ENGINE],
+    sections: [{ section: "evaluation", heading: "Evaluation" }, ...ENGINE],
   },
 ];
 

@@ -35,6 +35,7 @@ export function addTrainClassifier(program: Program): void {
     )
     .option("--seed <n>", "seed of everything random", wholeNumber(), 0)
     .option("--device <name>", "cpu, cuda or cuda:N", "cpu")
+    .option("--deterministic", "deterministic kernels alone on a card: the same bits every time, slower")
     .option("--threads <n>", "threads of the engine (default: one per core)", wholeNumber(1))
     .option("--memory <gigabytes>", "decoded images that may stay in memory", numberFrom(0, 1e6), 2)
     .option("--force", "replace a classifier that was trained with other settings")

@@ -154,8 +154,9 @@ async function reportData({
     },
     classifiers: Object.entries(result.classifiers).map(([name, own]) => reportClassifier(name, own)),
     extremes: extremeGrids(sampled.slice(0, 2), summary, result),
-    stages: manifests.map(({ stage, seconds, peakMemoryBytes }) => ({
+    stages: manifests.map(({ stage, seconds, peakMemoryBytes, peakDeviceBytes }) => ({
       ...{ stage, seconds, peakBytes: peakMemoryBytes },
+      ...(peakDeviceBytes !== undefined && { devicePeakBytes: peakDeviceBytes }),
     })),
     settingsYaml: configToYaml(config),
     reproduce,

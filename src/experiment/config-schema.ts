@@ -1,8 +1,10 @@
 // The schema of an experiment: every key, its bounds, its default and what it is for, in one place. The help of the
 // commands is made from it; `quickstart` is the defaults alone.
 import { z } from "zod";
+import { accelerator } from "./config-accelerator.ts";
 import { choice, flag, int, number, section, text, texts, unwrap } from "./config-kinds.ts";
-import { training } from "./config-training.ts";
+import { PRECISIONS, training } from "./config-training.ts";
+import { isDeviceName } from "./engine.ts";
 import { SAMPLING_SCHEDULERS } from "./sampling/choices.ts";
 
 const sizeText = "a multiple of 8 from 8 to 2048";
@@ -85,6 +87,9 @@ const groups = section({
     .describe("what a loss is compared with: the loss under the empty caption, nothing, or both"),
   count: int(2, 64).optional().describe("number of groups (default: chosen from the losses; spread: 2)"),
   batchSize: int(1, 65_536).default(256).describe("images measured together"),
+  precision: choice(PRECISIONS)
+    .default("float32")
+    .describe("what the losses are measured in; auto: bfloat16 on CUDA"),
   shardSize: int(1, 10_000_000).default(4096).describe("images per file of losses"),
   oracleColumn: z
     .union([text(), texts("columns")], "the name of a column, or a list of them")
@@ -171,6 +176,9 @@ const samples = section({
   guidanceScale: number(0).default(1.5).describe("classifier-free guidance; 1: none"),
   seed: int(0).default(1000).describe("seed of the first image"),
   batchSize: int(1, 65_536).default(64).describe("images denoised together"),
+  precision: choice(PRECISIONS)
+    .default("auto")
+    .describe("what the U-Net computes in; auto: bfloat16 on CUDA, float32 on a processor"),
   scheduler: choice(SAMPLING_SCHEDULERS).default("ddim").describe("sampler"),
 });
 
@@ -224,13 +232,14 @@ export const experimentSchema = section({
     .describe("seed of everything random"),
   device: z
     .string(deviceText)
-    .regex(/^(cpu|cuda(:\d+)?)$/, deviceText)
+    .refine(isDeviceName, deviceText)
     .default("cpu")
     .describe("cpu, cuda or cuda:N"),
   threads: z
     .union([z.int(threadsText).min(1, threadsText).max(1024, threadsText), z.literal("auto")], threadsText)
     .default("auto")
     .describe("threads of the engine"),
+  accelerator: accelerator.prefault({}),
   data: data.prefault({}),
   model: model.prefault({}),
   base: base.prefault({}),

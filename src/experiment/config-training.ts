@@ -13,6 +13,8 @@ const SCHEDULES = [
   "polynomial",
 ] as const satisfies readonly LrScheduleName[];
 
+export const PRECISIONS = ["auto", "float32", "bfloat16", "float16"] as const;
+
 export interface TrainingDefaults {
   readonly steps: number;
   readonly batchSize: number;
@@ -57,7 +59,7 @@ export const training = (defaults: TrainingDefaults) => ({
   posterior: choice(["sample", "mean"])
     .default("sample")
     .describe("latents drawn from the autoencoder's distribution, or its mean"),
-  precision: choice(["auto", "float32", "bfloat16", "float16"])
+  precision: choice(PRECISIONS)
     .default("auto")
     .describe("mixed precision; auto: bfloat16 on CUDA, float32 on a processor"),
   gradientCheckpointing: flag()

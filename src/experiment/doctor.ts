@@ -3,16 +3,12 @@ import { existsSync, readFileSync } from "node:fs";
 import { freemem, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { bytesText, freeDiskBytes } from "./disk-full.ts";
+import { cardFacts } from "./doctor-cards.ts";
+import { type DoctorFact, ok, problem, warning } from "./doctor-fact.ts";
 import { physicalCores } from "./threads.ts";
 import { packageVersion } from "./versions.ts";
 
-export interface DoctorFact {
-  name: string;
-  /** "problem": nothing can run before it is solved; "warning": it runs, but less well. */
-  status: "ok" | "warning" | "problem";
-  value: string;
-  advice?: string;
-}
+export type { DoctorFact } from "./doctor-fact.ts";
 
 export interface DoctorReport {
   facts: DoctorFact[];
@@ -60,19 +56,12 @@ export async function doctor({
     addonFact(setup, torch, reason),
     ...(torch ? engineFacts(torch) : []),
     cudaFact(setup, torch),
+    ...(torch ? cardFacts(torch, cudaDevices(torch)) : []),
     memoryFact(),
     diskFact(folder),
   ];
   return { facts, healthy: facts.every(({ status }) => status !== "problem") };
 }
-
-const ok = (name: string, value: string): DoctorFact => ({ name, status: "ok", value });
-const warning = (name: string, value: string, advice: string): DoctorFact => ({
-  ...{ name, status: "warning", value, advice },
-});
-const problem = (name: string, value: string, advice: string): DoctorFact => ({
-  ...{ name, status: "problem", value, advice },
-});
 
 function readSetup(root: string): Setup | undefined {
   try {
@@ -142,6 +131,9 @@ function engineFacts(torch: Torch): DoctorFact[] {
       : warning("denormal floats", "cannot be flushed to zero", "Training on this processor may slow down."),
   ];
 }
+
+const cudaDevices = (torch: Torch): string[] =>
+  Array.from({ length: torch.cudaDeviceCount() }, (_, index) => `cuda:${index}`);
 
 function cudaFact(setup: Setup | undefined, torch: Torch | undefined): DoctorFact {
   const gpu = existsSync("/proc/driver/nvidia/version");

@@ -1,13 +1,14 @@
 // An experiment from its configuration to the report: the stages, run in a machine set up for them.
 import type { ExperimentConfig } from "./config.ts";
 import { prepareEngine } from "./engine.ts";
+import { stageDevice } from "./accelerator.ts";
 import { checkOut } from "./out-folder.ts";
 import { type RunOptions, type RunResult, runStages } from "./runner.ts";
 import type { Stage } from "./stage.ts";
 import { resolveThreads } from "./threads.ts";
 import { packageVersion } from "./versions.ts";
 
-export interface ExperimentOptions extends Omit<RunOptions, "versions"> {
+export interface ExperimentOptions extends Omit<RunOptions, "versions" | "device"> {
   /** Default: the stages of this package for the configuration. */
   stages?: readonly Stage[];
   /** Commands that repeat this run, shown in the report. */
@@ -33,7 +34,8 @@ export async function runExperiment(
     node: process.versions.node,
     libtorch: torch.libtorchVersion(),
   };
-  const result = await runStages(stages, config, { ...options, versions });
+  const device = stageDevice(torch, config);
+  const result = await runStages(stages, config, { ...options, versions, device });
   const isEvaluated = Object.keys(result.manifests).some((name) => name.startsWith("evaluation"));
   if (isEvaluated && !options.stages) {
     const { writeReport } = await import("./write-report.ts");

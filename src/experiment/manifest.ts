@@ -21,6 +21,8 @@ const manifestSchema = z.object({
   seconds: z.number(),
   /** Highest memory of the process until the stage's end. */
   peakMemoryBytes: z.number(),
+  /** Most memory of a card that tensors took; absent on the processor. */
+  peakDeviceBytes: z.number().optional(),
   result: z.record(z.string(), z.unknown()),
 });
 

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { InvDiffError, UserError } from "../torch/errors.ts";
+import type { StageDevice } from "./accelerator.ts";
 import type { ExperimentConfig } from "./config.ts";
 import { diskFullError, isDiskFull } from "./disk-full.ts";
 import { type Manifest, writeManifest } from "./manifest.ts";
@@ -46,6 +47,8 @@ export interface RunOptions {
   onNote?: (text: string) => void;
   /** Checkpoint that the stage of `only` starts from, instead of its newest. */
   resume?: string | undefined;
+  /** What is done with the device around each stage that runs. */
+  device?: StageDevice | undefined;
 }
 
 export interface RunResult {
@@ -137,12 +140,15 @@ async function runStage(
       },
       progress: (progress) => onProgress?.({ stage: name, ...progress }),
     };
+    options.device?.begin(stage);
     const result = await stage.run(context);
     const seconds = before + (performance.now() - start) / 1000;
     const peakMemoryBytes = process.resourceUsage().maxRSS * 1024;
+    const peakDeviceBytes = options.device?.peakBytes();
     const manifest: Manifest = {
       ...{ stage: name, key, inputs, needs, seed: config.seed, versions, startedAt },
       ...{ seconds, peakMemoryBytes, result },
+      ...(peakDeviceBytes !== undefined && { peakDeviceBytes }),
     };
     writeManifest(dir, manifest);
     publishStage(out, name);

@@ -41,6 +41,8 @@ export interface Stage {
   readonly needs: readonly string[];
   /** True: unfinished work is cheap, or kept elsewhere; it is dropped without asking when the inputs have changed. */
   readonly disposable?: boolean;
+  /** True: it measures, so float32 stays exact on a card. */
+  readonly isExact?: boolean;
   /** The part of the configuration (and hashes of outside files) that this stage's result depends on. */
   inputs(config: ExperimentConfig): Record<string, unknown> | Promise<Record<string, unknown>>;
   /** Does the work; what it returns is kept in the manifest as `result`. */

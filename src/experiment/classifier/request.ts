@@ -32,6 +32,7 @@ export const trainClassifierSchema = z.strictObject({
     .describe("share of the training images that stand in for a missing validation split"),
   seed: whole(0).default(0),
   device: text.default("cpu").describe("cpu, cuda or cuda:N"),
+  deterministic: z.boolean().default(false).describe("use deterministic kernels alone on a card"),
   threads: whole(1, 1024).optional().describe("threads of the engine; default: one per core"),
   memoryBytes: z.number().min(0).default(2e9).describe("decoded pictures that may stay in memory"),
   force: z.boolean().default(false).describe("replace a classifier that was trained otherwise"),

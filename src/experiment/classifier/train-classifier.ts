@@ -3,8 +3,10 @@ import { join, resolve } from "node:path";
 import { loadResnet, Resnet, resnetFile, type ResnetName } from "../../models/index.ts";
 import { hashFiles } from "../cache/content.ts";
 import { diskFullError, isDiskFull } from "../disk-full.ts";
+import { usePrecision } from "../accelerator.ts";
 import { prepareEngine } from "../engine.ts";
 import { hashFile, hashJson } from "../hash.ts";
+import { inMemory } from "../memory-shortage.ts";
 import { lockFolder } from "../run-lock.ts";
 import type { Progress } from "../stage.ts";
 import { resolveThreads } from "../threads.ts";
@@ -57,7 +59,11 @@ export async function trainClassifier(
   const { signal, onPlan, onProgress: progress = () => {}, onNote: note = () => {} } = options;
   checkClassifierOut(out);
   const set = await readSet(request);
-  await prepareEngine({ device, threads: resolveThreads({ threads: request.threads ?? "auto" }) });
+  const torch = await prepareEngine({
+    device,
+    threads: resolveThreads({ threads: request.threads ?? "auto" }),
+  });
+  usePrecision(torch, request, { exact: true });
   using model = newModel(request, set.values.length);
   const fingerprint = await fingerprintOf(set, { signal, progress });
   const settings = await settingsOf(request, set, { fingerprint, architecture: model.config.architecture });
@@ -77,15 +83,17 @@ export async function trainClassifier(
     });
   try {
     const weights = request.balance ? balancedWeights(set.train, set.values.length) : undefined;
-    await train(
-      { request, model, train: parts.train, validation: parts.validation, weights },
-      {
-        ...{ signal, progress, note },
-        onEpoch: (record) => {
-          if (record.best) file({ validation: record.validation }, record.epoch, false);
-          options.onEpoch?.(record);
+    await inMemory({ what: "The training", option: "--batch-size", size: request.batchSize }, () =>
+      train(
+        { request, model, train: parts.train, validation: parts.validation, weights },
+        {
+          ...{ signal, progress, note },
+          onEpoch: (record) => {
+            if (record.best) file({ validation: record.validation }, record.epoch, false);
+            options.onEpoch?.(record);
+          },
         },
-      },
+      ),
     );
     const { bestEpoch } = readClassifierFile(out)!;
     const metrics = await judge(join(out, WEIGHTS), parts, { request, signal, progress });

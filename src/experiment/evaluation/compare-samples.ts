@@ -7,6 +7,7 @@ import { openDataset } from "../../data/dataset.ts";
 import { decodeImage } from "../../data/index.ts";
 import { libtorchVersion, UserError, writeFileAtomic } from "../../torch/index.ts";
 import type { ExperimentConfig } from "../config-schema.ts";
+import { usePrecision } from "../accelerator.ts";
 import { prepareEngine } from "../engine.ts";
 import { isMarked, visibleNames } from "../out-folder.ts";
 import { type MetricTableJson, reportJson, type ReportData } from "../report/index.ts";
@@ -32,7 +33,7 @@ export interface ComparisonRequest {
   readonly reference?: string | undefined;
   /** Folder of the report and the features. */
   readonly out: string;
-  readonly settings: Pick<ExperimentConfig, "evaluation" | "seed" | "device" | "threads">;
+  readonly settings: Pick<ExperimentConfig, "evaluation" | "seed" | "device" | "accelerator" | "threads">;
   readonly reproduce: readonly string[];
   /** Writes into a folder with other files. */
   readonly force?: boolean | undefined;
@@ -55,7 +56,8 @@ export async function compareSamples(
   const { device, seed, evaluation } = settings;
   const started = performance.now();
   checkOut(out, request.force);
-  await prepareEngine({ device, threads: resolveThreads(settings) });
+  const torch = await prepareEngine({ device, threads: resolveThreads(settings) });
+  usePrecision(torch, settings.accelerator, { exact: true });
   const found = request.models.map(({ label, dir }) => ({
     label,
     images: withoutAddition(sampledImages(dir)),

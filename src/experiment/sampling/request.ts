@@ -1,6 +1,7 @@
 // What `invdiff sample` is asked for: images of prompts from a model folder, with or without a guidance module.
 import { z } from "zod";
 import { UserError } from "../../torch/errors.ts";
+import { accelerator } from "../config-accelerator.ts";
 import { SAMPLING_DTYPES, SAMPLING_SCHEDULERS, TIMESTEP_SPACINGS } from "./choices.ts";
 
 const text = z.string();
@@ -33,6 +34,7 @@ export const sampleRequestSchema = z.strictObject({
   width: whole(1).optional().describe("pixels; default: the model's own size"),
   dtype: z.enum(SAMPLING_DTYPES).default("float32").describe("precision of the networks"),
   device: text.default("cpu").describe("cpu, cuda or cuda:N"),
+  ...accelerator.shape,
   vaeTiling: z.boolean().default(false).describe("decode in overlapping tiles"),
   batchSize: whole(1).default(1).describe("images denoised together: bounds the memory"),
 });

@@ -5,7 +5,9 @@ import { encodePng } from "../../data/index.ts";
 import { writeFileAtomic } from "../../torch/atomic-file.ts";
 import { UserError } from "../../torch/errors.ts";
 import { diskFullError, isDiskFull } from "../disk-full.ts";
+import { usePrecision } from "../accelerator.ts";
 import { prepareEngine } from "../engine.ts";
+import { inMemory, type ShortageAdvice } from "../memory-shortage.ts";
 import { lockFolder } from "../run-lock.ts";
 import { resolveThreads } from "../threads.ts";
 import { packageVersion } from "../versions.ts";
@@ -52,7 +54,8 @@ export interface SampleResult {
 export async function sampleImages(request: SampleRequest, options: SampleOptions): Promise<SampleResult> {
   const { out, force = false, signal, onPlan, onProgress = () => {} } = options;
   checkSamplingOut(out, { force });
-  await prepareEngine({ device: request.device, threads: resolveThreads({ threads: "auto" }) });
+  const torch = await prepareEngine({ device: request.device, threads: resolveThreads({ threads: "auto" }) });
+  usePrecision(torch, request);
   const size = samplingSize(request);
   const plan = planImages(request);
   onProgress({ task: "reading the model", done: 0, total: plan.length });
@@ -82,10 +85,11 @@ export async function sampleImages(request: SampleRequest, options: SampleOption
         ...{ model: request.model, guidance: request.guidance },
         ...{ sha256: sha256(png), invdiff },
       });
-      await make(request, toMake, {
+      const making: Making = {
         ...{ out, size, signal, add, recordOf },
         onDone: (done) => onProgress({ task: "sampling", done: kept.length + done, total: plan.length }),
-      });
+      };
+      await inMemory(shortageAdvice(request), () => make(request, toMake, making));
     }
     rewriteRecords(out, records);
     await writeGrid(out, plan);
@@ -98,6 +102,14 @@ export async function sampleImages(request: SampleRequest, options: SampleOption
     seconds: (performance.now() - start) / 1000,
   };
 }
+
+const shortageAdvice = ({ batchSize, dtype, vaeTiling }: SampleRequest): ShortageAdvice => ({
+  ...{ what: "Sampling", option: "--batch-size", size: batchSize },
+  others: [
+    ...(dtype === "float32" ? ["--dtype bfloat16"] : []),
+    ...(vaeTiling ? [] : ["--vae-tiling (decoding only)"]),
+  ],
+});
 
 function makeFolder(out: string): void {
   try {

@@ -14,6 +14,7 @@ import {
   scope,
   type Tensor,
   tensor,
+  upload,
   writeFileAtomic,
 } from "../../torch/index.ts";
 import { type ExperimentConfig, hiddenColumns } from "../config.ts";
@@ -89,6 +90,7 @@ export function labelsHash(path: string, columns: readonly string[]): string {
 
 export const classifiersStage = (config: ExperimentConfig): Stage => ({
   name: "classifiers",
+  isExact: true,
   needs: dataNeeds(config),
   inputs: async (own) => ({
     format: 2,
@@ -123,7 +125,7 @@ export const classifiersStage = (config: ExperimentConfig): Stage => ({
     using model = ResnetClassifier.seeded(
       { ...CONFIG, num_classes: values.map((list) => list.length) },
       config.seed,
-    );
+    ).to({ device: config.device });
     await train(
       model,
       { pixels, decoded, labels, trainCount },
@@ -179,31 +181,28 @@ async function train(
   for (let step = 0; step < steps; step++) {
     const { value } = batches.next();
     const indices = value;
-    const loss = scope(() => {
+    using loss = scope(() => {
       const rows = tensor(indices, { dtype: "int64" });
       const source = random.chance(0.5) ? decoded : pixels;
-      const images = toModelRange(source.indexSelect(0, rows)).to(config.device);
+      const images = toModelRange(upload(source.indexSelect(0, rows), config.device));
       const flipped = random.chance(0.5) && mirrors ? images.flip([3]) : images;
       const total = model
         .splitHeads(model.forward(flipped))
-        .map((logits, head) =>
-          crossEntropyLoss(
-            logits,
-            tensor(
-              Int32Array.from(indices, (i) => labels[head]![i]!),
-              { dtype: "int64", device: config.device },
-            ),
-          ),
-        )
+        .map((logits, head) => {
+          const truth = Int32Array.from(indices, (i) => labels[head]![i]!);
+          return crossEntropyLoss(logits, upload(tensor(truth, { dtype: "int64" }), config.device));
+        })
         .reduce((sum, value) => sum.add(value));
       total.backward();
-      return total.item();
+      return keep(total.detach());
     });
     clipGradNorm_(model.parameters(), 1);
     optimizer.lr = learningRate(step);
     optimizer.step();
     optimizer.zeroGrad();
-    progress({ task: "training classifiers", done: step + 1, total: steps, values: { loss } });
+    // A device has the whole step before it is asked what came out of it.
+    const values = { loss: loss.item() };
+    progress({ task: "training classifiers", done: step + 1, total: steps, values });
     await nextTurn();
     signal.throwIfAborted();
   }
@@ -217,7 +216,7 @@ async function reconstruct({ config, signal, progress }: StageContext, pixels: T
     progress({ task: "decoding validation images", done, total });
   return await mapBatches(pixels.shape[0]!, { batchSize: 64, signal, onBatch }, (first, last) =>
     frozen(() => {
-      const images = toModelRange(pixels.slice(0, first, last)).to(config.device);
+      const images = toModelRange(upload(pixels.slice(0, first, last), config.device));
       return fromModelRange(vae.decode(vae.encode(images).mode())).to("cpu");
     }),
   );
@@ -226,7 +225,7 @@ async function reconstruct({ config, signal, progress }: StageContext, pixels: T
 /** Most likely class of uint8 images [N, 3, H, W]: [head][image]. */
 async function predict(model: ResnetClassifier, images: Tensor, device: string): Promise<Int32Array[]> {
   using logits = await mapBatches(images.shape[0]!, { batchSize: 128 }, (first, last) =>
-    frozen(() => model.forward(toModelRange(images.slice(0, first, last)).to(device)).to("cpu")),
+    frozen(() => model.forward(toModelRange(upload(images.slice(0, first, last), device))).to("cpu")),
   );
   return scope(() =>
     model.splitHeads(logits).map((head, index) => {

@@ -61,6 +61,7 @@ export interface EvaluationResult {
 
 export const evaluationStage = (suffix: string, config: ExperimentConfig): Stage => ({
   name: `evaluation${suffix}`,
+  isExact: true,
   needs: [
     ...dataNeeds(config),
     "latents",

@@ -4,9 +4,14 @@ import { join } from "node:path";
 
 import { inferGroups } from "../../method/index.ts";
 import { firstCaptions } from "../../data/index.ts";
+import { graphedDenoiser } from "../../pipelines/index.ts";
 import { type ExperimentConfig, resolveGroups } from "../config.ts";
+import { graphOptions } from "../graphs.ts";
 import { LOSSES, measureLosses, saveGroups } from "../groups/index.ts";
+import { inMemory } from "../memory-shortage.ts";
 import type { Stage } from "../stage.ts";
+import { precisionOf } from "../training/settings.ts";
+import { inPrecision } from "./in-precision.ts";
 import { baseUnet, openNoiseSchedule } from "./materials.ts";
 import { openStageSet } from "./training-sets.ts";
 
@@ -18,6 +23,7 @@ export const groupsStage = (name: string, config: ExperimentConfig): Stage => ({
   needs: ["latents", "base"],
   inputs: () => {
     const { timesteps, noises, count, contrast, batchSize } = config.groups;
+    const precision = precisionOf(config.groups, config.device);
     const chosen = resolveGroups(config)!;
     return {
       seed: config.seed,
@@ -25,20 +31,38 @@ export const groupsStage = (name: string, config: ExperimentConfig): Stage => ({
       count,
       // Random draws are made by batch.
       ...(chosen.signal === "profile" ? { timesteps, noises, contrast } : { batchSize }),
+      // Float32 is not named: it was the only one when older groups were made.
+      ...(precision !== "float32" && { precision }),
     };
   },
   async run(context) {
-    const { config, dir, input, key, signal, progress } = context;
+    const { config, dir, input, key, signal, progress, note } = context;
     const chosen = resolveGroups(config)!;
     const { timesteps, noises, batchSize, count, contrast, shardSize } = config.groups;
     using set = await openStageSet(context);
     using unet = baseUnet(config, input("base"));
-    const parts = { denoiser: unet, scheduler: openNoiseSchedule(config) };
-    const measured = await measureLosses(join(dir, LOSSES), parts, set, {
-      ...{ signal: chosen.signal, seed: config.seed, timesteps, noises, contrast, batchSize, shardSize, key },
-      abort: signal,
-      onProgress: (done, total) => progress({ task: "measuring losses", done, total, unit: "images" }),
-    });
+    const network = inPrecision(unet, precisionOf(config.groups, config.device), config.device);
+    const graphs = graphOptions(config.accelerator, note);
+    using graphed =
+      graphs === false ? undefined : graphedDenoiser(network, config.device, graphs === true ? {} : graphs);
+    const parts = { denoiser: graphed ?? network, scheduler: openNoiseSchedule(config) };
+    const advice = { what: "Measuring the losses", option: "groups.batchSize", size: batchSize };
+    const measured = await inMemory(advice, () =>
+      measureLosses(join(dir, LOSSES), parts, set, {
+        ...{
+          signal: chosen.signal,
+          seed: config.seed,
+          timesteps,
+          noises,
+          contrast,
+          batchSize,
+          shardSize,
+          key,
+        },
+        abort: signal,
+        onProgress: (done, total) => progress({ task: "measuring losses", done, total, unit: "images" }),
+      }),
+    );
     const { solver } = chosen;
     const groups = inferGroups(measured, firstCaptions(set), { solver, count, seed: config.seed });
     const method = `${chosen.signal} signal, ${solver} solver`;

@@ -12,11 +12,9 @@ import {
   UNet2DConditionModel,
   type UNetConfig,
 } from "../../models/index.ts";
-import { Lora, type LoraOptions, ParamStore } from "../../nn/index.ts";
+import { Lora, type LoraOptions, ParamStore, type StoreOptions } from "../../nn/index.ts";
 import {
   CheckpointError,
-  type Device,
-  type DType,
   Generator,
   noGrad,
   scope,
@@ -99,8 +97,7 @@ function newNetwork(
   const config = guidanceUnetConfig(size, base.config);
   // The reference's `scratch` is small0 without text in the upper half.
   const up: UNetConfig["up_block_types"] = config.up_block_types.map(() => "UpBlock2D");
-  const { dtype, device } = placeOf(base);
-  const store = ParamStore.seeded({ seed, device, dtype });
+  const store = ParamStore.seeded({ seed, ...placeOf(base) });
   return new UNet2DConditionModel(store, module === "scratch" ? { ...config, up_block_types: up } : config);
 }
 
@@ -215,10 +212,10 @@ export function loadGuidance(
   }
 }
 
-/** Where a network's weights are and in which precision: a module that runs beside it must be so too. */
-export function placeOf(network: UNet2DConditionModel): { dtype: DType; device: Device } {
+/** Where a network's weights are, in which precision and format: a module that runs beside it must be so too. */
+export function placeOf(network: UNet2DConditionModel): Required<StoreOptions> {
   const [{ dtype, device }] = network.parameters() as [Tensor];
-  return { dtype, device };
+  return { dtype, device, memoryFormat: network.memoryFormat };
 }
 
 /** Adapters on `base` with the values of a file's tensors; on failure none stay. @throws CheckpointError naming the file */

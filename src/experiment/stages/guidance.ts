@@ -46,7 +46,10 @@ export const guidanceStage = (suffix: string): Stage => ({
     const losses = await runTraining(
       context,
       {
-        ...{ options, set, validation, denoiser: model.denoiser, scheduler, weights: model.weights },
+        ...{ options, set, validation, scheduler, weights: model.weights },
+        // Batches are drawn where there is guidance; elsewhere it is the base.
+        denoiser: model.denoiser.everywhere(),
+        whole: model.denoiser,
         objective: groupsObjective({ weights: groups.weights, count: groups.count, lambda }),
         frozen: base.stateDict(),
         batches: batchesOf(config, groups, set),

@@ -7,6 +7,7 @@ import { loadTextEncoder, loadUnet, loadVae, UNet2DConditionModel } from "../../
 import { ParamStore } from "../../nn/index.ts";
 import { loadScheduler, type Scheduler, type SchedulerName } from "../../schedulers/index.ts";
 import { ClipTokenizer } from "../../tokenizers/index.ts";
+import { isSwitchedOn } from "../config-accelerator.ts";
 import { type ExperimentConfig, modelFolderOf, resolveUnet } from "../config.ts";
 import { hashFolder } from "../hash.ts";
 
@@ -22,8 +23,14 @@ export async function modelHash(
   return Object.fromEntries(entries);
 }
 
+/** Where weights are, and how those of convolutions lie there. */
+const placeIn = ({ device, accelerator }: ExperimentConfig) => {
+  const isLast = isSwitchedOn(accelerator.channelsLast, device);
+  return { device, memoryFormat: isLast ? "channels_last" : "contiguous_format" } as const;
+};
+
 /** Weights are kept in float32 for training, whatever the file holds. */
-const float32On = (config: ExperimentConfig) => ({ dtype: "float32", device: config.device }) as const;
+const float32On = (config: ExperimentConfig) => ({ dtype: "float32", ...placeIn(config) }) as const;
 
 export const openVae = (config: ExperimentConfig) =>
   loadVae(join(modelFolderOf(config), "vae"), float32On(config));
@@ -50,7 +57,7 @@ export const openNoiseSchedule = (config: ExperimentConfig): Scheduler => openSc
 export function initialUnet(config: ExperimentConfig): UNet2DConditionModel {
   const folder = join(modelFolderOf(config), "unet");
   if (resolveUnet(config) === "pretrained") return loadUnet(folder, float32On(config));
-  const vs = ParamStore.seeded({ seed: config.seed, device: config.device });
+  const vs = ParamStore.seeded({ seed: config.seed, ...placeIn(config) });
   return new UNet2DConditionModel(vs, readJsonObject(join(folder, "config.json")));
 }
 

@@ -9,8 +9,12 @@ import { TextToImagePipeline } from "../../pipelines/index.ts";
 import { cat, ConfigError, keep, scope, type Tensor, writeFileAtomic } from "../../torch/index.ts";
 import { type ExperimentConfig, imagesPerPrompt } from "../config.ts";
 import { tensorKeys } from "../evaluation/image-set.ts";
+import { graphOptions } from "../graphs.ts";
+import { inMemory } from "../memory-shortage.ts";
 import type { Stage, StageContext } from "../stage.ts";
+import { precisionOf } from "../training/settings.ts";
 import { loadGuidance } from "./guidance-model.ts";
+import { inPrecision } from "./in-precision.ts";
 import { readItems } from "./items-file.ts";
 import {
   baseUnet,
@@ -35,9 +39,15 @@ export interface SamplesSummary {
 
 /** What the images of a model depend on, besides the model. */
 export const sampleInputs = async (config: ExperimentConfig) => {
-  const { batchSize: _, ...given } = config.samples;
-  const samples = { ...given, perPrompt: imagesPerPrompt(config) };
+  const { batchSize: _, precision: __, ...given } = config.samples;
+  const samples = { ...given, ...halfPrecision(config), perPrompt: imagesPerPrompt(config) };
   return { samples, model: await modelHash(config, ["vae", "text_encoder", "tokenizer", "scheduler"]) };
+};
+
+/** Float32 is not named: it is what samples were made in before there was a choice. */
+const halfPrecision = ({ samples, device }: ExperimentConfig) => {
+  const precision = precisionOf(samples, device);
+  return precision === "float32" ? {} : { precision };
 };
 
 export const baseSamplesStage: Stage = {
@@ -86,14 +96,14 @@ export async function sampleImages(
   denoiser: Denoiser,
   { added = "" }: { readonly added?: string } = {},
 ): Promise<Record<string, unknown>> {
-  const { config, dir, signal, progress } = context;
+  const { config, dir, signal, progress, note } = context;
   const perPrompt = imagesPerPrompt(config);
   const { steps, guidanceScale, seed, batchSize, scheduler } = config.samples;
   const prompts = promptsOf(context);
   using vae = openVae(config);
   using textEncoder = openTextEncoder(config);
   const pipeline = new TextToImagePipeline({
-    unet: denoiser,
+    unet: inPrecision(denoiser, precisionOf(config.samples, config.device), config.device),
     vae,
     textEncoder,
     tokenizer: openTokenizer(config),
@@ -104,6 +114,7 @@ export async function sampleImages(
       config.data.resolution / scaleOf(vae),
     ],
     device: config.device,
+    graphs: graphOptions(config.accelerator, note),
   });
   const all = prompts.flatMap((prompt) => Array.from({ length: perPrompt }, () => prompt));
   const parts: Tensor[] = [];
@@ -121,10 +132,12 @@ export async function sampleImages(
     },
   });
   try {
-    for await (const { latents, images } of batches) {
-      latents.dispose();
-      parts.push(images!);
-    }
+    await inMemory({ what: "Sampling", option: "samples.batchSize", size: batchSize }, async () => {
+      for await (const { latents, images } of batches) {
+        latents.dispose();
+        parts.push(images!);
+      }
+    });
     await writePngs(dir, parts, { prompts, perPrompt });
     keys = writeImages(dir, parts);
   } finally {
