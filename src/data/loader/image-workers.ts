@@ -63,6 +63,7 @@ function startThread(worker: Worker): Thread {
   const pending = new Map<number, Waiting>();
   let nextId = 0;
   let failure: InvDiffError | undefined;
+  let isOpen = true;
   const fail = (why: string, cause?: unknown): void => {
     failure ??= new InvDiffError(`A thread that reads images has ended: ${why}.`, { cause });
     for (const { reject } of pending.values()) reject(failure);
@@ -78,7 +79,8 @@ function startThread(worker: Worker): Thread {
   worker.on("message", ({ id, memory, problem }: Response) => {
     const { resolve, reject } = pending.get(id)!;
     pending.delete(id);
-    if (pending.size === 0) worker.unref();
+    // While its end is waited for, it keeps the process alive.
+    if (pending.size === 0 && isOpen) worker.unref();
     if (!problem) resolve(memory);
     else if (problem.isData) reject(new DataError(problem.error.message, { cause: problem.error.cause }));
     else reject(problem.error);
@@ -99,6 +101,7 @@ function startThread(worker: Worker): Thread {
       });
     },
     async end() {
+      isOpen = false;
       if (failure === undefined) worker.postMessage(END);
       worker.ref();
       await exited;

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { readAhead } from "../../data/loader/read-ahead.ts";
 import { classificationReport, largestInRows, shareEstimate } from "../../metrics/index.ts";
 import type { Resnet } from "../../models/index.ts";
-import { crossEntropyLoss, inferenceMode, scope, tensor } from "../../torch/index.ts";
+import { cat, crossEntropyLoss, inferenceMode, scope, tensor, upload } from "../../torch/index.ts";
 import type { SplitMetrics } from "./classifier-file.ts";
 import { BATCHES_AHEAD, type LabelledPictures } from "./pictures.ts";
 import { IMAGENET, normalised } from "../../data/imagenet.ts";
@@ -38,8 +38,10 @@ export async function measure(
     scope(() =>
       inferenceMode(() => {
         const logits = model.forward(normalised(given, { ...IMAGENET, device }));
-        loss += crossEntropyLoss(logits, tensor(truth, { dtype: "int64", device })).item() * truth.length;
-        probabilities.set(logits.softmax(1).toArray() as Float32Array, first * numClasses);
+        const mean = crossEntropyLoss(logits, upload(tensor(truth, { dtype: "int64" }), device));
+        const told = cat([mean.view([1]), logits.softmax(1).flatten()]).toArray() as Float32Array;
+        loss += told[0]! * truth.length;
+        probabilities.set(told.subarray(1), first * numClasses);
       }),
     );
     first += truth.length;

@@ -5,7 +5,16 @@ import { writeWeights } from "../../checkpoint/index.ts";
 import { readAhead } from "../../data/loader/read-ahead.ts";
 import type { Resnet } from "../../models/index.ts";
 import { AdamW } from "../../nn/index.ts";
-import { crossEntropyLoss, keep, scope, type Tensor, tensor, UserError } from "../../torch/index.ts";
+import {
+  crossEntropyLoss,
+  keep,
+  scope,
+  stack,
+  type Tensor,
+  tensor,
+  upload,
+  UserError,
+} from "../../torch/index.ts";
 import { openStepLines } from "../trackers/step-lines.ts";
 import { type Position, restoreTraining, saveTraining, type Trained } from "./checkpoints.ts";
 import type { SplitMetrics } from "./classifier-file.ts";
@@ -125,16 +134,19 @@ function step(
   truth: Int32Array,
   { device, weight }: { device: string; weight: Tensor | undefined },
 ): { loss: number; hits: number } {
-  const result = scope(() => {
-    const labels = tensor(truth, { dtype: "int64", device });
+  using told = scope(() => {
+    const labels = upload(tensor(truth, { dtype: "int64" }), device);
     const logits = model.forward(normalised(images, { ...IMAGENET, device }));
     const loss = crossEntropyLoss(logits, labels, weight);
     loss.backward();
-    return { loss: loss.item(), hits: logits.argmax(1).eq(labels).sum().item() };
+    const hits = logits.argmax(1).eq(labels).sum();
+    return keep(stack([loss.detach(), hits.to("float32")]));
   });
+  // A device has the whole step before it is asked what came out of it.
   optimizer.step();
   optimizer.zeroGrad();
-  return result;
+  const [loss, hits] = told.toNumbers() as [number, number];
+  return { loss, hits };
 }
 
 /** Judges the epoch, keeps its weights if they are the best, and leaves a checkpoint at its end. */

@@ -1,7 +1,7 @@
 // A feature space that needs no further file: the latents of the model's own autoencoder, averaged to 4 x 4.
 import { toModelRange } from "../../data/index.ts";
 import type { FeatureNetwork } from "../../metrics/index.ts";
-import { adaptiveAvgPool2d } from "../../torch/index.ts";
+import { adaptiveAvgPool2d, upload } from "../../torch/index.ts";
 import type { ExperimentConfig } from "../config.ts";
 import { hashJson } from "../hash.ts";
 import { frozen } from "../stages/map-batches.ts";
@@ -24,7 +24,7 @@ export async function autoencoderFeatures(config: ExperimentConfig): Promise<Fea
     }),
     features: (images) =>
       frozen(() => {
-        const latents = vae.encode(toModelRange(images).to(config.device)).mode();
+        const latents = vae.encode(toModelRange(upload(images, config.device))).mode();
         return adaptiveAvgPool2d(latents, [4, 4]).flatten(1).to("cpu");
       }),
     [Symbol.dispose]() {

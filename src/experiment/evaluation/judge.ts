@@ -3,7 +3,7 @@
 import { toModelRange } from "../../data/index.ts";
 import { type Estimate, type FeatureNetwork, largestInRows } from "../../metrics/index.ts";
 import type { ResnetClassifier } from "../../models/index.ts";
-import { inferenceMode, keep, scope, type Tensor, tensor } from "../../torch/index.ts";
+import { inferenceMode, keep, scope, type Tensor, tensor, upload } from "../../torch/index.ts";
 import { type AttributeClassifier, openClassifier } from "../classifier/index.ts";
 import { sha256 } from "../hash.ts";
 import { frozen } from "../stages/map-batches.ts";
@@ -62,7 +62,7 @@ export const classifierFeatures = (
     name: `features of the evaluation classifier (${dimensions} numbers per image)`,
     dimensions,
     key: sha256(`classifier features 1 ${hash} ${kindOf(device)}`),
-    features: (images) => frozen(() => model.features(toModelRange(images).to(device)).to("cpu")),
+    features: (images) => frozen(() => model.features(toModelRange(upload(images, device))).to("cpu")),
     [Symbol.dispose]() {
       model[Symbol.dispose]();
     },

@@ -162,7 +162,7 @@ export async function diversityRows({
   const counted = `${settings.lpipsImages} images per prompt`;
   if (isFound(vgg16) && isFound(lpips)) {
     const open = () => Lpips.load({ vggFile: vgg16.path, linFile: lpips.path, device });
-    const hash = hashJson([vgg16.hash, lpips.hash, device]);
+    const hash = hashJson([vgg16.hash, lpips.hash, device.replace(/:\d+$/, "")]);
     const found = await lpipsDistances(open, models, chosen, {
       ...{ signal, progress, hash, folder: request.folder },
     });

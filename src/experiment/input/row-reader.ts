@@ -41,6 +41,7 @@ export function startRowReader(
   const waiting = new Map<number, Waiting>();
   let nextId = 0;
   let failure: InvDiffError | undefined;
+  let isOpen = true;
   const fail = (why: string, cause?: unknown): void => {
     failure ??= new InvDiffError(`The thread that reads the cache has ended: ${why}.`, { cause });
     for (const { reject } of waiting.values()) reject(failure);
@@ -51,7 +52,8 @@ export function startRowReader(
   worker.on("message", ({ id, problem }: RowAnswer) => {
     const { resolve, reject } = waiting.get(id)!;
     waiting.delete(id);
-    if (waiting.size === 0) worker.unref();
+    // While its end is waited for, it keeps the process alive.
+    if (waiting.size === 0 && isOpen) worker.unref();
     if (problem) reject(new UserError(problem.message, { cause: problem.cause }));
     else resolve();
   });
@@ -72,6 +74,7 @@ export function startRowReader(
       return sizes.map((size) => new Uint8Array(memory, (end += size) - size, size));
     },
     async [Symbol.asyncDispose]() {
+      isOpen = false;
       await worker.terminate();
     },
   };

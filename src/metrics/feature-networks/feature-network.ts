@@ -1,6 +1,6 @@
 /** What turns pictures into rows of numbers that metrics compare, whichever network does it. */
 import { createHash } from "node:crypto";
-import { cat, keep, noGrad, scope, ShapeError, zeros } from "../../torch/index.ts";
+import { cat, keep, noGrad, scope, ShapeError, upload, zeros } from "../../torch/index.ts";
 import type { Device, Tensor } from "../../torch/index.ts";
 
 export type FeatureKind = "inception" | "vgg16" | "clip-image" | "classifier" | "autoencoder" | "pixels";
@@ -57,8 +57,8 @@ export function makeFeatureNetwork(parts: Parts): FeatureNetwork {
     device = "cpu",
     batchSize = 16,
   } = parts;
-  const oneBatch = (images: Tensor) =>
-    scope(() => embed(prepare(images).to(device)).to({ device: "cpu", dtype: "float32" }));
+  // Rows stay where they are made: a device works on one batch while the next one is prepared.
+  const oneBatch = (images: Tensor) => scope(() => embed(upload(prepare(images), device)).to("float32"));
   return {
     ...{ kind, name, dimensions },
     key: recipeKey([kind, recipe, key, device.replace(/:\d+$/, "")]),
@@ -70,7 +70,7 @@ export function makeFeatureNetwork(parts: Parts): FeatureNetwork {
         noGrad(() =>
           scope(() => {
             if (count === 0) return zeros([0, dimensions]);
-            return cat(starts.map((start) => oneBatch(images.slice(0, start, start + batchSize))));
+            return cat(starts.map((start) => oneBatch(images.slice(0, start, start + batchSize)))).to("cpu");
           }),
         ),
       );

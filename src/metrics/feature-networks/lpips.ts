@@ -1,6 +1,16 @@
 /** LPIPS between pictures: how different they look, 0 for equal ones. The diversity of a prompt's images is made of it. */
 import { type LoadNetworkOptions, loadLpips, type LpipsFiles, type LpipsVgg } from "../../models/index.ts";
-import { cat, type Device, keep, noGrad, scope, ShapeError, type Tensor, zeros } from "../../torch/index.ts";
+import {
+  cat,
+  type Device,
+  keep,
+  noGrad,
+  scope,
+  ShapeError,
+  type Tensor,
+  upload,
+  zeros,
+} from "../../torch/index.ts";
 import { requirePictures } from "./feature-network.ts";
 import { lpipsInput } from "./preprocess.ts";
 
@@ -76,7 +86,7 @@ export class Lpips implements Disposable {
   }
 
   #features(images: Tensor, { start, end }: Block): Tensor[] {
-    return scope(() => this.#network.features(lpipsInput(images.slice(0, start, end)).to(this.#device)));
+    return scope(() => this.#network.features(upload(lpipsInput(images.slice(0, start, end)), this.#device)));
   }
 
   [Symbol.dispose](): void {
