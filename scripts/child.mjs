@@ -6,27 +6,39 @@ const children = new Set();
 const cleanups = new Set();
 let interrupted = false;
 
-/** Runs a command; resolves with its exit code and output. With `show`, its output goes to the terminal as well. */
-export function run(command, args, { cwd, show = false, env = process.env } = {}) {
+/**
+ * Runs a command; resolves with its exit code and output. With `show`, its output goes to the terminal as well, with
+ * `onText` to a function. After `limitMs` it is ended with all that it started; `timedOut` tells so.
+ */
+export function run(command, args, { cwd, show = false, onText, limitMs, env = process.env } = {}) {
   return new Promise((resolve, reject) => {
     // An own process group, so that an interruption reaches what a wrapper (pyenv, npm) started as well.
     const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
     children.add(child);
     let output = "";
+    let timedOut = false;
+    const end = () => {
+      timedOut = true;
+      killGroup(child, "SIGKILL");
+    };
+    const timer = limitMs === undefined ? undefined : setTimeout(end, limitMs);
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (chunk) => {
         output += chunk;
+        onText?.(chunk);
         if (show) process.stderr.write(chunk);
       });
     }
     child.on("error", (error) => {
       children.delete(child);
+      clearTimeout(timer);
       reject(error);
     });
     child.on("close", (code, signal) => {
       children.delete(child);
+      clearTimeout(timer);
       // After an interruption the process is about to end; nobody may go on with the next step.
-      if (!interrupted) resolve({ code: code ?? 1, signal, output });
+      if (!interrupted) resolve({ code: code ?? 1, signal, output, timedOut });
     });
   });
 }
@@ -60,8 +72,8 @@ function killGroup(child, signal) {
   }
 }
 
-/** Makes Ctrl-C and SIGTERM stop the children, undo what is half done, and end with the usual exit code. */
-export function handleSignals() {
+/** Makes Ctrl-C and SIGTERM stop the children, undo what is half done, say so, and end with the usual exit code. */
+export function handleSignals(what = "set-up", consequence = "the next start goes on from here") {
   process.on("exit", () => {
     for (const undo of cleanups) {
       try {
@@ -77,7 +89,7 @@ export function handleSignals() {
   ]) {
     process.once(signal, () => {
       interrupted = true;
-      process.stderr.write(`\nset-up interrupted (${signal}); the next start goes on from here\n`);
+      process.stderr.write(`\n${what} interrupted (${signal}); ${consequence}\n`);
       for (const child of children) killGroup(child, signal);
       const started = Date.now();
       const timer = setInterval(() => {

@@ -1,0 +1,2 @@
+// Types of compile.mjs.
+export declare function toDist(code: string): string;
