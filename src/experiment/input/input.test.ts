@@ -196,12 +196,15 @@ describe("an input that reads ahead", () => {
   it("begins as many parts as it may, and no step too many", async () => {
     const source = openSource(cached);
     const asked: string[] = [];
+    const reads: Promise<unknown>[] = [];
     const { input } = open(
       {
         ...source,
         read(plan, slot, signal) {
           asked.push(`${asked.length}: ${slot}`);
-          return source.read(plan, slot, signal);
+          const reading = source.read(plan, slot, signal);
+          reads.push(reading);
+          return reading;
         },
       },
       2,
@@ -210,6 +213,7 @@ describe("an input that reads ahead", () => {
     await using _input = input;
     const first = await input.next();
     expect(asked).toEqual(["0: 0", "1: 1", "2: 2"]);
+    await Promise.all(reads);
     await turns();
     expect(asked).toHaveLength(3);
     first[Symbol.dispose]();
