@@ -23,6 +23,12 @@ export const accelerator = section({
 /** How a graphics card is used. */
 export type AcceleratorConfig = z.output<typeof accelerator>;
 
-/** Whether a switch is on for a device. */
-export const isSwitchedOn = (value: (typeof SWITCH)[number], device: string): boolean =>
-  value === "auto" ? device !== "cpu" : value === "on";
+/** How the weights of convolutions lie on a device. */
+export function weightFormat({
+  channelsLast,
+  device,
+}: Pick<AcceleratorConfig, "channelsLast"> & { readonly device: string }):
+  "channels_last" | "contiguous_format" {
+  const isLast = channelsLast === "auto" ? device !== "cpu" : channelsLast === "on";
+  return isLast ? "channels_last" : "contiguous_format";
+}

@@ -6,7 +6,7 @@ import { clipTextConfig, loadUnet, unetConfig, vaeConfig } from "../../models/in
 import { loadPipeline, type TextToImagePipeline } from "../../pipelines/index.ts";
 import { loadScheduler } from "../../schedulers/index.ts";
 import { UserError } from "../../torch/errors.ts";
-import { isSwitchedOn } from "../config-accelerator.ts";
+import { weightFormat } from "../config-accelerator.ts";
 import { graphOptions } from "../graphs.ts";
 import { hashJson } from "../hash.ts";
 import { findGuidance, type GuidanceSource } from "./find-guidance.ts";
@@ -136,7 +136,7 @@ export function openSamplingModel(request: SampleRequest, size: SamplingSize): S
     schedulerOptions: schedulerOptions(request),
     latentShape: size.latentShape,
     graphs: graphOptions(request),
-    memoryFormat: isSwitchedOn(request.channelsLast, device) ? "channels_last" : "contiguous_format",
+    memoryFormat: weightFormat(request),
     ...(size.guidance?.base === undefined ? {} : { unet: loadUnet(size.guidance.base, { dtype, device }) }),
   });
   const { unet, vae, textEncoder } = pipeline.parts;

@@ -7,7 +7,7 @@ import { loadTextEncoder, loadUnet, loadVae, UNet2DConditionModel } from "../../
 import { ParamStore } from "../../nn/index.ts";
 import { loadScheduler, type Scheduler, type SchedulerName } from "../../schedulers/index.ts";
 import { ClipTokenizer } from "../../tokenizers/index.ts";
-import { isSwitchedOn } from "../config-accelerator.ts";
+import { weightFormat } from "../config-accelerator.ts";
 import { type ExperimentConfig, modelFolderOf, resolveUnet } from "../config.ts";
 import { hashFolder } from "../hash.ts";
 
@@ -24,10 +24,10 @@ export async function modelHash(
 }
 
 /** Where weights are, and how those of convolutions lie there. */
-const placeIn = ({ device, accelerator }: ExperimentConfig) => {
-  const isLast = isSwitchedOn(accelerator.channelsLast, device);
-  return { device, memoryFormat: isLast ? "channels_last" : "contiguous_format" } as const;
-};
+const placeIn = ({ device, accelerator: { channelsLast } }: ExperimentConfig) => ({
+  device,
+  memoryFormat: weightFormat({ channelsLast, device }),
+});
 
 /** Weights are kept in float32 for training, whatever the file holds. */
 const float32On = (config: ExperimentConfig) => ({ dtype: "float32", ...placeIn(config) }) as const;
