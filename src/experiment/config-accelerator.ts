@@ -23,12 +23,10 @@ export const accelerator = section({
 /** How a graphics card is used. */
 export type AcceleratorConfig = z.output<typeof accelerator>;
 
-/** How the weights of convolutions lie on a device. */
+/** How the weights of convolutions are to lie; undefined: as their device wants it. */
 export function weightFormat({
   channelsLast,
-  device,
-}: Pick<AcceleratorConfig, "channelsLast"> & { readonly device: string }):
-  "channels_last" | "contiguous_format" {
-  const isLast = channelsLast === "auto" ? device !== "cpu" : channelsLast === "on";
-  return isLast ? "channels_last" : "contiguous_format";
+}: Pick<AcceleratorConfig, "channelsLast">): "channels_last" | "contiguous_format" | undefined {
+  if (channelsLast === "auto") return undefined;
+  return channelsLast === "on" ? "channels_last" : "contiguous_format";
 }

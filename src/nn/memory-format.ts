@@ -3,14 +3,14 @@
  * convolutions on a card want. A convolution's result lies as its weight does, and every other layer keeps what it is
  * given, so that the weights decide for a whole model. Shapes and files know nothing of it.
  */
-import { isChannelsLast, sameDevice } from "../torch/index.ts";
+import { isChannelsLast, isHost } from "../torch/index.ts";
 import type { Device, Tensor } from "../torch/index.ts";
 
 export type WeightFormat = "contiguous_format" | "channels_last";
 
 /** What a device computes fastest with: the processor keeps its planes. */
 export const formatFor = (device: Device): WeightFormat =>
-  sameDevice(device, "cpu") || device === "meta" ? "contiguous_format" : "channels_last";
+  isHost(device) || device === "meta" ? "contiguous_format" : "channels_last";
 
 /** How a tensor lies; planes where there is one channel or one pixel, which lie both ways. */
 export function formatOf(xs: Tensor): WeightFormat {

@@ -1,5 +1,5 @@
 // Decoded pixels to 8-bit images.
-import { cat, sameDevice, scope, type Tensor } from "../torch/index.ts";
+import { cat, isHost, scope, type Tensor } from "../torch/index.ts";
 import type { ImageDecoder } from "./parts.ts";
 
 /** Images that a card decodes at a time: enough to keep it busy, and about 6 GB for 512 x 512 pixels in float32. */
@@ -15,7 +15,7 @@ export function decodeImages(
   latents: Tensor,
   { tiling = false }: { tiling?: boolean } = {},
 ): Tensor {
-  const together = sameDevice(latents.device, "cpu") ? 1 : TOGETHER;
+  const together = isHost(latents.device) ? 1 : TOGETHER;
   return scope(() => {
     const parts = latents.div(vae.config.scaling_factor).split(together, 0);
     const images = parts.map((part) =>

@@ -1,6 +1,6 @@
 // How far the program runs ahead of a card: the work of a step is only queued there, and takes longer than queueing it.
 import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
-import { type Device, DeviceEvent, sameDevice } from "../torch/index.ts";
+import { type Device, DeviceEvent, isHost } from "../torch/index.ts";
 
 /** Steps queued at a time: one at work and one waiting, so that the card never stands still. */
 const AHEAD = 2;
@@ -16,7 +16,7 @@ export class Pace implements Disposable {
 
   /** To be called when a step is queued. */
   async turn(): Promise<void> {
-    if (!sameDevice(this.#device, "cpu")) this.#marks.push(new DeviceEvent(this.#device).record());
+    if (!isHost(this.#device)) this.#marks.push(new DeviceEvent(this.#device).record());
     await nextTurn();
     while (this.#marks.length >= AHEAD) {
       // Asked now and then, not waited for: timers and streams of the program go on.

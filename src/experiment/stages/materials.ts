@@ -24,9 +24,9 @@ export async function modelHash(
 }
 
 /** Where weights are, and how those of convolutions lie there. */
-const placeIn = ({ device, accelerator: { channelsLast } }: ExperimentConfig) => ({
+const placeIn = ({ device, accelerator }: ExperimentConfig) => ({
   device,
-  memoryFormat: weightFormat({ channelsLast, device }),
+  memoryFormat: weightFormat(accelerator),
 });
 
 /** Weights are kept in float32 for training, whatever the file holds. */
