@@ -25,6 +25,8 @@ export interface TrainingMemory extends InputSize {
   /** Autoencoder and text encoder, when images are encoded at every step. */
   readonly encoders?: number;
   readonly ema: boolean;
+  /** Bytes of the batches that are read ahead, and of what stays there for them. */
+  readonly inputBytes?: number;
   /** Of the latent and text cache, which is read through a map of its files. */
   readonly cacheBytes?: number;
 }
@@ -66,7 +68,7 @@ function heldBytes(
  * What activations keep is exact, what the allocator holds is not. Nothing was measured on CUDA.
  */
 export function memoryEstimate(given: TrainingMemory): MemoryEstimate {
-  const { trained, frozen = 0, adapted = 0, encoders = 0, ema, cacheBytes = 0 } = given;
+  const { trained, frozen = 0, adapted = 0, encoders = 0, ema, inputBytes = 0, cacheBytes = 0 } = given;
   const { batchSize, precision, onCuda = false } = given;
   const pieces = unetPieces(given.unet, given);
   const activations = activationBytes(pieces, given);
@@ -83,6 +85,7 @@ export function memoryEstimate(given: TrainingMemory): MemoryEstimate {
     { part: "weights with adapters", bytes: FLOAT32 * kept },
     { part: `weights in ${precision}`, bytes: isHalf(precision) ? 2 * Math.max(kept, trained) : 0 },
     { part: "activations", bytes: activations },
+    { part: "input read ahead", bytes: inputBytes },
     // The gradient of the largest activation, on the way back.
     {
       part: "working memory",

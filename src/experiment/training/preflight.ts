@@ -18,6 +18,7 @@ import {
   shortageText,
   type TrainingMemory,
 } from "../preflight/index.ts";
+import { inputBytes } from "../input/index.ts";
 import type { StageContext } from "../stage.ts";
 import { isCached } from "../stages/latents.ts";
 import { openTokenizer } from "../stages/materials.ts";
@@ -81,6 +82,10 @@ export function preflightOf(
     frozen: base?.parameterCount() ?? 0,
     adapted: base === unet ? adaptedCount(unet, weights) : 0,
     encoders: isCached(config) ? 0 : encoderCount(config),
+    inputBytes: inputBytes(set, {
+      batchSize: options.batchSize,
+      draw: { ...options, trainTimesteps: job.scheduler.numTrainTimesteps },
+    }),
   };
   const memory = memoryEstimate(settings);
   const savings = memorySavings(settings, options);
