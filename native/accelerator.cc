@@ -86,38 +86,29 @@ namespace {
 napi_value deviceProperties(const Call& call) {
   c10::Device device = deviceArgument(call.env, call[0]);
   DeviceProperties found = acceleratorOf(device).properties(device);
-  napi_value object;
-  napi_create_object(call.env, &object);
-  setProperty(call.env, object, "name", fromString(call.env, found.name));
-  setProperty(call.env, object, "major", fromInt(call.env, found.major));
-  setProperty(call.env, object, "minor", fromInt(call.env, found.minor));
-  setProperty(call.env, object, "multiprocessors", fromInt(call.env, found.multiprocessors));
-  setProperty(call.env, object, "totalBytes", fromInt(call.env, found.totalBytes));
-  return object;
+  return fromFields(call.env, {{"name", fromString(call.env, found.name)},
+                               {"major", fromInt(call.env, found.major)},
+                               {"minor", fromInt(call.env, found.minor)},
+                               {"multiprocessors", fromInt(call.env, found.multiprocessors)},
+                               {"totalBytes", fromInt(call.env, found.totalBytes)}});
 }
 
 napi_value memoryInfo(const Call& call) {
   c10::Device device = deviceArgument(call.env, call[0]);
   MemoryInfo info = acceleratorOf(device).memoryInfo(device);
-  napi_value object;
-  napi_create_object(call.env, &object);
-  setProperty(call.env, object, "freeBytes", fromInt(call.env, info.freeBytes));
-  setProperty(call.env, object, "totalBytes", fromInt(call.env, info.totalBytes));
-  return object;
+  return fromFields(call.env, {{"freeBytes", fromInt(call.env, info.freeBytes)},
+                               {"totalBytes", fromInt(call.env, info.totalBytes)}});
 }
 
 napi_value memoryStats(const Call& call) {
   c10::Device device = deviceArgument(call.env, call[0]);
   MemoryStats stats = acceleratorOf(device).memoryStats(device);
-  napi_value object;
-  napi_create_object(call.env, &object);
-  setProperty(call.env, object, "allocatedBytes", fromInt(call.env, stats.allocatedBytes));
-  setProperty(call.env, object, "peakAllocatedBytes", fromInt(call.env, stats.peakAllocatedBytes));
-  setProperty(call.env, object, "reservedBytes", fromInt(call.env, stats.reservedBytes));
-  setProperty(call.env, object, "peakReservedBytes", fromInt(call.env, stats.peakReservedBytes));
-  setProperty(call.env, object, "retries", fromInt(call.env, stats.retries));
-  setProperty(call.env, object, "outOfMemories", fromInt(call.env, stats.outOfMemories));
-  return object;
+  return fromFields(call.env, {{"allocatedBytes", fromInt(call.env, stats.allocatedBytes)},
+                               {"peakAllocatedBytes", fromInt(call.env, stats.peakAllocatedBytes)},
+                               {"reservedBytes", fromInt(call.env, stats.reservedBytes)},
+                               {"peakReservedBytes", fromInt(call.env, stats.peakReservedBytes)},
+                               {"retries", fromInt(call.env, stats.retries)},
+                               {"outOfMemories", fromInt(call.env, stats.outOfMemories)}});
 }
 
 napi_value resetPeakMemory(const Call& call) {

@@ -1,7 +1,9 @@
 // The few Node-API conversions that every file here needs. A failed conversion is a JsError, turned into a
 // JavaScript exception by guard.h.
 #pragma once
+#include <initializer_list>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "node-api.h"
@@ -117,6 +119,13 @@ napi_value fromList(napi_env env, const T& items, F convert) {
 
 inline void setProperty(napi_env env, napi_value object, const char* name, napi_value value) {
   napi_set_named_property(env, object, name, value);
+}
+
+inline napi_value fromFields(napi_env env, std::initializer_list<std::pair<const char*, napi_value>> fields) {
+  napi_value object;
+  napi_create_object(env, &object);
+  for (const auto& [name, value] : fields) setProperty(env, object, name, value);
+  return object;
 }
 
 } // namespace invdiff

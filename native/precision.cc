@@ -99,13 +99,10 @@ napi_value setAttentionKernels(const Call& call) {
 }
 
 napi_value attentionKernels(const Call& call) {
-  napi_value object;
-  napi_create_object(call.env, &object);
-  setProperty(call.env, object, "flash", fromBool(call.env, context().userEnabledFlashSDP()));
-  setProperty(call.env, object, "cudnn", fromBool(call.env, context().userEnabledCuDNNSDP()));
-  setProperty(call.env, object, "memoryEfficient", fromBool(call.env, context().userEnabledMemEfficientSDP()));
-  setProperty(call.env, object, "math", fromBool(call.env, context().userEnabledMathSDP()));
-  return object;
+  return fromFields(call.env, {{"flash", fromBool(call.env, context().userEnabledFlashSDP())},
+                               {"cudnn", fromBool(call.env, context().userEnabledCuDNNSDP())},
+                               {"memoryEfficient", fromBool(call.env, context().userEnabledMemEfficientSDP())},
+                               {"math", fromBool(call.env, context().userEnabledMathSDP())}});
 }
 
 } // namespace

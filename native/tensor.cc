@@ -177,11 +177,8 @@ napi_value withBytes(const Call& call) {
 
 napi_value counts(const Call& call) {
   Env& env = envOf(call.env);
-  napi_value object;
-  napi_create_object(call.env, &object);
-  setProperty(call.env, object, "tensors", fromInt(call.env, env.tensors));
-  setProperty(call.env, object, "bytes", fromInt(call.env, env.bytes));
-  return object;
+  return fromFields(call.env, {{"tensors", fromInt(call.env, env.tensors)},
+                               {"bytes", fromInt(call.env, env.bytes)}});
 }
 
 } // namespace
