@@ -1,38 +1,27 @@
 // Prints, after the parity tests, the worst error of every golden beside its tolerance.
 import type { Reporter, TestCase, TestModule } from "vitest/node";
+import { gather } from "../../tools/gpu-check/rows.ts";
 import type { ParityRecord } from "./within.ts";
-
-interface Row {
-  worst: ParityRecord;
-  count: number;
-}
-
-const share = ({ error, tolerance }: ParityRecord): number =>
-  Number.isNaN(error) ? Infinity : tolerance === 0 ? error : error / tolerance;
 
 const numberText = (value: number): string => (value === 0 ? "exact" : value.toPrecision(2));
 
 export default class ParityReporter implements Reporter {
-  readonly #rows = new Map<string, Row>();
+  readonly #records: ParityRecord[] = [];
   readonly #skipped: string[] = [];
 
   onTestCaseResult(test: TestCase): void {
     if (test.result().state === "skipped") this.#skipped.push(test.fullName);
-    for (const record of test.meta().parity ?? []) {
-      const row = this.#rows.get(record.golden) ?? { worst: record, count: 0 };
-      row.count++;
-      if (share(record) > share(row.worst)) row.worst = record;
-      this.#rows.set(record.golden, row);
-    }
+    this.#records.push(...(test.meta().parity ?? []));
   }
 
   onTestRunEnd(_modules: readonly TestModule[]): void {
-    const rows = [...this.#rows].sort(([a], [b]) => (a < b ? -1 : 1));
+    const comparisons = this.#records.map(({ golden: row, ...record }) => ({ row, ...record }));
+    const rows = gather(comparisons).sort((a, b) => (a.row < b.row ? -1 : 1));
     if (rows.length === 0) return;
     const cells = [
       ["golden", "values", "worst error", "tolerance", "where"],
-      ...rows.map(([golden, { worst, count }]) => [
-        golden,
+      ...rows.map(({ row, worst, count }) => [
+        row,
         String(count),
         numberText(worst.error),
         worst.tolerance === 0 ? "exact" : String(worst.tolerance),
